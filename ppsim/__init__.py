@@ -1,0 +1,45 @@
+"""ppsim: simulate pruned, partitioned networks on several systolic-array accelerators.
+
+    net = ppsim.load_workload("tinyvgg16")
+    pruned = ppsim.partition(net, parts=8, layers="fc*")
+    hw = ppsim.load_system("tetris", accelerators=8)
+    print(ppsim.compare(pruned, hw).speedup)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Loaded on first use, so that `import ppsim` stays quick.
+_PUBLIC = {
+    "Comparison": "ppsim.analysis.comparison",
+    "InputError": "ppsim.errors",
+    "LayerGraph": "ppsim.workload.graph",
+    "PartitionedGraph": "ppsim.workload.partitioned",
+    "Result": "ppsim.analysis.result",
+    "System": "ppsim.hardware.system",
+    "compare": "ppsim.baselines",
+    "compute_cycles": "ppsim.hardware.array",
+    "gemm": "ppsim.workload.graph",
+    "load_energy_table": "ppsim.hardware.documents",
+    "load_system": "ppsim.hardware.documents",
+    "load_workload": "ppsim.workload.documents",
+    "partition": "ppsim.pruning.partition",
+    "simulate": "ppsim.pipeline",
+}
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'ppsim' has no attribute {name!r}")
+    value = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Discrete events: a Program in, a Trace out. Time is integer femtoseconds; the engine decides nothing."""

@@ -1,0 +1,211 @@
+"""What happens between stages: read back, send over links, write, deliver.
+
+An exchange is a rendezvous: a message leaves when its source has the data ready and its destination has finished the
+stage too. So what goes on inside a stage never depends on another accelerator, except through a shared channel.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from ppsim.engine.accelerator import Accelerator
+from ppsim.engine.kernel import Kernel
+from ppsim.engine.servers import Link
+from ppsim.mapping.program import Message, Program
+from ppsim.units import FS_PER_S
+
+
+@dataclass(slots=True, eq=False)
+class Finished:
+    """The event that an accelerator has finished a stage."""
+
+    exchange: Exchange
+    accelerator: int
+    stage: int
+
+    def fire(self, now: int) -> None:
+        """Hand over to the exchange."""
+        self.exchange.finished_at(self.accelerator, self.stage, now)
+
+
+@dataclass(slots=True, eq=False)
+class ReadBack:
+    """The event that what an accelerator sends has come back from its DRAM."""
+
+    exchange: Exchange
+    accelerator: int
+    stage: int
+
+    def fire(self, now: int) -> None:
+        """Hand over to the exchange."""
+        self.exchange.ready_to_send(self.accelerator, self.stage, now)
+
+
+@dataclass(slots=True, eq=False)
+class Transit:
+    """A message on its way: virtual cut-through, each link reserved when the head reaches it."""
+
+    exchange: Exchange
+    message: Message
+    stage: int
+    number: int
+    waiting_for: int = 2
+    hop: int = 0
+    tail_out: int = 0
+    on_links: bool = True
+
+    def fire(self, now: int) -> None:
+        """The head reaches the next link, the tail has arrived, or the written data is complete."""
+        exchange, message = self.exchange, self.message
+        if self.hop < len(message.route):
+            link = exchange.links[message.route[self.hop]]
+            hop_fs, rate = exchange.hop_fs, exchange.link_rate
+            serialise = -(-message.bytes * FS_PER_S // rate)
+            head = link.free if link.free > now else now
+            tail = head + serialise
+            if self.hop and self.tail_out + hop_fs > tail:
+                tail = self.tail_out + hop_fs
+            link.busy_fs += tail - head
+            link.free = tail
+            link.bytes += message.bytes
+            self.tail_out = tail
+            self.hop += 1
+            arrival = head + hop_fs if self.hop < len(message.route) else tail + hop_fs
+            exchange.kernel.at(arrival, self)
+        elif self.on_links:
+            self.on_links = False
+            exchange.arrived(self, now)
+        else:
+            exchange.completed(self, now)
+
+
+class Exchange:
+    """The exchanges of all stages."""
+
+    def __init__(self, program: Program, kernel: Kernel, accelerators: list[Accelerator]) -> None:
+        system, stages = program.system, program.stages
+        self.program, self.kernel, self.accelerators = program, kernel, accelerators
+        self.links = [Link() for _ in program.links]
+        self.hop_fs, self.link_rate = system.interconnect.hop_fs, system.interconnect.rate
+        self.ideal = system.interconnect.ideal
+        self.latency = system.dram.latency_fs
+        self.channel_of = [system.channel_of(a) for a in range(system.accelerators)]
+        count = system.accelerators
+        self.finished = [[-1] * count for _ in stages]
+        self.delivered = [[-1] * count for _ in stages]
+        self.arrivals = [[-1] * len(stage.messages) for stage in stages]
+        self.missing = [[0] * count for _ in stages]
+        self.leaving: list[list[list[Transit]]] = [[[] for _ in range(count)] for _ in stages]
+        self.coming: list[list[list[Transit]]] = [[[] for _ in range(count)] for _ in stages]
+        self.waiters: list[list[int]] = [[] for _ in stages]
+        #: accelerators in an exchange right now: finished and not delivered, or sending
+        self.busy = [0] * count
+        for s, stage in enumerate(stages):
+            for waited in stage.waits_for:
+                self.waiters[waited].append(s)
+            for number, message in enumerate(stage.messages):
+                transit = Transit(self, message, s, number)
+                self.leaving[s][message.source].append(transit)
+                self.coming[s][message.destination].append(transit)
+                self.missing[s][message.destination] += 1
+        self.idle_next = [self._idle_stages(a) for a in range(count)]
+
+    def _idle_stages(self, accelerator: int) -> list[bool]:
+        return [not stage.work[accelerator] for stage in self.program.stages]
+
+    def begin(self, start: int) -> None:
+        """Start the run: stages without work at the beginning are finished at once."""
+        for a in range(len(self.accelerators)):
+            self._finish_idle(a, 0, start)
+
+    def _finish_idle(self, accelerator: int, stage: int, now: int) -> None:
+        """Stages an accelerator has no work in are finished when the stage before is."""
+        idle = self.idle_next[accelerator]
+        while stage < len(idle) and idle[stage]:
+            self._finish(accelerator, stage, now)
+            stage += 1
+
+    def finish_later(self, accelerator: int, stage: int, time: int) -> None:
+        """An accelerator will have finished a stage at `time`."""
+        self.busy[accelerator] += 1
+        self.kernel.at(time, Finished(self, accelerator, stage))
+
+    def finished_at(self, accelerator: int, stage: int, now: int) -> None:
+        """An accelerator has finished a stage in which it had work."""
+        self.busy[accelerator] -= 1
+        self._finish(accelerator, stage, now)
+        self._finish_idle(accelerator, stage + 1, now)
+
+    def _finish(self, a: int, s: int, now: int) -> None:
+        self.finished[s][a] = now
+        stage = self.program.stages[s]
+        if stage.reads[a]:
+            self.busy[a] += 1
+            unit = self.accelerators[a]
+            rate = stage.rates[self.channel_of[a]]
+            unit.sends.waiting.append(
+                (stage.reads[a], rate, now, lambda at: self._read(a, s, at))
+            )
+            unit.exchange_reads.poke(now)
+        else:
+            self._release(self.leaving[s][a], now)
+        self._release(self.coming[s][a], now)
+        if not self.missing[s][a]:
+            self._deliver(a, s, now)
+
+    def _read(self, a: int, s: int, now: int) -> None:
+        self.kernel.at(now + self.latency, ReadBack(self, a, s))
+
+    def ready_to_send(self, a: int, s: int, now: int) -> None:
+        """What accelerator a sends after stage s is on chip."""
+        self.busy[a] -= 1
+        self._release(self.leaving[s][a], now)
+
+    def _release(self, transits: list[Transit], now: int) -> None:
+        for transit in transits:
+            transit.waiting_for -= 1
+            if transit.waiting_for == 0:
+                message = transit.message
+                self.busy[message.source] += 1
+                self.busy[message.destination] += 1
+                if self.ideal or not message.route:
+                    for number in message.route:
+                        self.links[number].bytes += message.bytes
+                    transit.hop = len(message.route)
+                transit.fire(now)
+
+    def arrived(self, transit: Transit, now: int) -> None:
+        """A message's tail is at its destination."""
+        message = transit.message
+        self.busy[message.source] -= 1
+        if not message.written:
+            self.completed(transit, now)
+            return
+        unit = self.accelerators[message.destination]
+        rate = self.program.stages[transit.stage].rates[self.channel_of[message.destination]]
+        size = self.program.system.dram.rounded(message.bytes)
+
+        def written(at: int) -> None:
+            self.kernel.at(at + self.latency, transit)
+
+        unit.receives.waiting.append((size, rate, now, written))
+        unit.exchange_writes.poke(now)
+
+    def completed(self, transit: Transit, now: int) -> None:
+        """A message's data is where it is needed."""
+        a, s = transit.message.destination, transit.stage
+        self.busy[a] -= 1
+        self.arrivals[s][transit.number] = now
+        self.missing[s][a] -= 1
+        if not self.missing[s][a] and self.finished[s][a] >= 0:
+            self._deliver(a, s, now)
+
+    def _deliver(self, a: int, s: int, now: int) -> None:
+        self.delivered[s][a] = now
+        unit = self.accelerators[a]
+        for waiter in self.waiters[s]:
+            if all(self.delivered[w][a] >= 0 for w in self.program.stages[waiter].waits_for):
+                unit.ready[waiter] = True
+        unit.inputs.poke(now)
+        unit.resolve(now)

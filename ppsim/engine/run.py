@@ -1,0 +1,117 @@
+"""`run`: simulate a Program."""
+
+from __future__ import annotations
+
+from ppsim.engine.accelerator import Accelerator, Item, Timed
+from ppsim.engine.exchange import Exchange
+from ppsim.engine.kernel import Kernel
+from ppsim.engine.servers import Channel
+from ppsim.engine.shortcuts import SteadyState
+from ppsim.engine.trace import SERVERS, ChannelUse, LinkUse, Trace
+from ppsim.errors import InputError
+from ppsim.mapping.program import Nest, Program, kind_of
+
+ENGINES = ("auto", "reference")
+
+
+def run(program: Program, engine: str = "auto") -> Trace:
+    """Simulate a Program. `engine` is "auto" (with exact shortcuts) or "reference" (tile by tile)."""
+    if engine not in ENGINES:
+        raise InputError(f"engine={engine!r} is unknown; accepted: {', '.join(ENGINES)}")
+    system = program.system
+    kernel = Kernel()
+    channels = [Channel() for _ in range(system.channels)]
+    start = system.launch_fs
+    accelerators: list[Accelerator] = []
+    timed: dict[int, list[Timed]] = {}
+    exchange: Exchange | None = None
+
+    def stage_done(accelerator: int, stage: int, time: int) -> None:
+        assert exchange is not None
+        exchange.finish_later(accelerator, stage, time)
+
+    for a in range(system.accelerators):
+        number = system.channel_of(a)
+        accelerators.append(
+            Accelerator(
+                a,
+                _items(program, a, number, timed),
+                kernel,
+                channels[number],
+                system.dram.quantum_bytes,
+                system.dram.latency_fs,
+                start,
+                len(program.stages),
+                stage_done,
+            )
+        )
+    exchange = Exchange(program, kernel, accelerators)
+    steady = SteadyState(kernel, exchange, accelerators, channels) if engine == "auto" else None
+    for accelerator in accelerators:
+        accelerator.weights.poke(start)
+    exchange.begin(start)
+    kernel.run(steady.after_event if steady else None)
+    _check_complete(program, exchange)
+    return Trace(
+        program=program,
+        end_fs=max(max(times) for times in exchange.delivered),
+        ends=tuple(
+            dict(zip(SERVERS, (*(stream.ends for stream in a.streams), a.computed), strict=True)) for a in accelerators
+        ),
+        messages=tuple(tuple(times) for times in exchange.arrivals),
+        started=tuple(tuple(a.started[s] for a in accelerators) for s in range(len(program.stages))),
+        finished=tuple(tuple(times) for times in exchange.finished),
+        delivered=tuple(tuple(times) for times in exchange.delivered),
+        channels=tuple(ChannelUse(c.busy_fs, c.bytes, c.quanta) for c in channels),
+        links=tuple(LinkUse(link.busy_fs, link.bytes) for link in exchange.links),
+        events=kernel.events,
+        shortcuts={"steady_state": steady.count} if steady else {},
+    )
+
+
+def _items(program: Program, a: int, channel: int, timed: dict[int, list[Timed]]) -> list[Item]:
+    items = []
+    for s, stage in enumerate(program.stages):
+        nests = stage.work[a]
+        for number, nest in enumerate(nests):
+            key = id(nest)
+            if key not in timed:
+                timed[key] = _timed(program, nest)
+            tiles = nest.tiles.values()
+            items.append(
+                Item(
+                    stage=s,
+                    nest=nest,
+                    kinds=nest.kinds,
+                    tiles=timed[key],
+                    length=nest.length,
+                    rate=stage.rates[channel],
+                    loads=(any(t.weight_bytes for t in tiles), any(t.input_bytes for t in tiles)),
+                    stores=any(t.output_bytes for t in tiles),
+                    last=number == len(nests) - 1,
+                )
+            )
+    return items
+
+
+def _timed(program: Program, nest: Nest) -> list[Timed]:
+    """The nest's tiles by kind, in fs."""
+    cycles_fs = program.system.cycles_fs
+    tiles: list[Timed] = [(0, 0, 0, 0, 0, False)] * 81
+    for states, t in nest.tiles.items():
+        tiles[kind_of(states)] = (
+            t.weight_bytes,
+            t.input_bytes,
+            cycles_fs(t.compute_cycles),
+            cycles_fs(t.vector_cycles),
+            t.output_bytes,
+            t.opens_output,
+        )
+    return tiles
+
+
+def _check_complete(program: Program, exchange: Exchange) -> None:
+    for stage, times in zip(program.stages, exchange.delivered, strict=True):
+        if min(times) < 0:
+            stuck = ", ".join(str(a) for a, time in enumerate(times) if time < 0)
+            raise RuntimeError(f"stage {stage.name!r} never ended on accelerator(s) {stuck}: a fault in ppsim, please report")

@@ -1,0 +1,92 @@
+"""The Trace: who was busy when. Repetitions that the engine skipped are kept as periods and expanded on demand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from ppsim.mapping.program import Program
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """The `period` ends before `position` come `times` more, each time `shift_fs` later."""
+
+    position: int
+    period: int
+    times: int
+    shift_fs: int
+
+
+@dataclass(slots=True)
+class Ends:
+    """End times of the tasks of one server, in order."""
+
+    recorded: list[int] = field(default_factory=list)
+    repetitions: list[Repetition] = field(default_factory=list)
+
+    def append(self, end: int) -> None:
+        """Record a task's end (fs)."""
+        self.recorded.append(end)
+
+    def __len__(self) -> int:
+        """Number of tasks, repetitions included."""
+        return len(self.recorded) + sum(r.period * r.times for r in self.repetitions)
+
+    def expand(self) -> npt.NDArray[np.int64]:
+        """All end times, int64 fs."""
+        ends = np.array(self.recorded, dtype=np.int64)
+        pieces, done = [], 0
+        for r in self.repetitions:
+            pieces.append(ends[done : r.position])
+            done = r.position
+            period = ends[r.position - r.period : r.position]
+            shifts = np.arange(1, r.times + 1, dtype=np.int64) * r.shift_fs
+            pieces.append((period[None, :] + shifts[:, None]).ravel())
+        pieces.append(ends[done:])
+        return np.concatenate(pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelUse:
+    """A DRAM channel over the run: occupied time and bytes served."""
+
+    busy_fs: int
+    bytes: int
+    quanta: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUse:
+    """A link over the run: occupied time and bytes carried."""
+
+    busy_fs: int
+    bytes: int
+
+
+#: the servers of an accelerator whose task ends a trace holds
+SERVERS = ("weights", "inputs", "outputs", "exchange reads", "exchange writes", "array")
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What happened. Times are fs from the start of the run, launch overhead included.
+
+    `ends[a][server]` are task ends (for loads: when the channel has served them), `started[s][a]` when accelerator a
+    issued its first load or computation of stage s, `finished[s][a]` when its last store (or computation) was done and
+    `delivered[s][a]` when it had all it needs of the stage's outputs; -1 where an accelerator had nothing to do.
+    """
+
+    program: Program
+    end_fs: int
+    ends: tuple[dict[str, Ends], ...]
+    messages: tuple[tuple[int, ...], ...]
+    started: tuple[tuple[int, ...], ...]
+    finished: tuple[tuple[int, ...], ...]
+    delivered: tuple[tuple[int, ...], ...]
+    channels: tuple[ChannelUse, ...]
+    links: tuple[LinkUse, ...]
+    events: int
+    shortcuts: dict[str, int]

@@ -1,0 +1,147 @@
+"""The systolic array: its specification and the laws for its cycles, operand reads and register traffic.
+
+A product C[m x n] = A[m x k] W[k x n] is laid out on rows x cols processing elements. Two of its dimensions are folded
+over the array (spatial_rows, spatial_cols), the third streams through it (stream):
+
+    dataflow   spatial_rows  spatial_cols  stream  cycles of a fold
+    os         m             n             k       stream + rows + cols - 2
+    ws         k             n             m       stream + 2 rows + cols - 2
+    is         k             m             n       stream + 2 rows + cols - 2
+
+Every fold takes the whole rows + cols wavefront, edge folds too. With `overlap`, the next fold's stationary operand is
+loaded while this fold computes, as in TPUs; a chain of F folds then takes
+(F - 1) max(stream, rows) + stream + 2 rows + cols - 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+from annotated_types import Gt
+
+from ppsim.errors import InputError
+from ppsim.specification import Specification
+
+Positive = Annotated[int, Gt(0)]
+Sizes = int | npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataflow:
+    """Which dimension of the product is folded over rows and columns, and which streams; names from "mkn"."""
+
+    name: str
+    spatial_rows: str
+    spatial_cols: str
+    stream: str
+
+    @property
+    def stationary(self) -> bool:
+        """Whether an operand is loaded into the array before a fold (and outputs leave it as partial sums)."""
+        return self.stream != "k"
+
+
+#: a new dataflow of this family is one line here
+DATAFLOWS = {
+    "os": Dataflow("os", spatial_rows="m", spatial_cols="n", stream="k"),
+    "ws": Dataflow("ws", spatial_rows="k", spatial_cols="n", stream="m"),
+    "is": Dataflow("is", spatial_rows="k", spatial_cols="m", stream="n"),
+}
+
+
+@dataclass(frozen=True)
+class ArraySpec(Specification):
+    """The arrays of one accelerator.
+
+    `count` arrays share the folds of a product. `bits` is the operand width, `accumulator_bits` that of partial sums.
+    `accumulator_depth` is the number of rows a dedicated accumulator memory holds (it bounds the rows of m that stream
+    through a fold); None keeps partial sums in the scratchpad.
+    """
+
+    rows: Positive
+    cols: Positive
+    count: Positive = 1
+    dataflow: Literal["os", "ws", "is"] = "ws"
+    overlap: bool = False
+    bits: Positive = 16
+    accumulator_bits: Positive = 32
+    accumulator_depth: Positive | None = None
+
+    @property
+    def peak_macs_per_cycle(self) -> int:
+        """Multiply-accumulates per cycle with every processing element busy."""
+        return self.rows * self.cols * self.count
+
+    @property
+    def flow(self) -> Dataflow:
+        """The dataflow's dimensions."""
+        return DATAFLOWS[self.dataflow]
+
+    @property
+    def overlapped(self) -> bool:
+        """Whether folds overlap; output-stationary arrays have no stationary operand to load ahead."""
+        return self.overlap and self.flow.stationary
+
+
+def wavefront_cycles(rows: int, cols: int, stationary: bool) -> int:
+    """Cycles of a fold beyond its stream: filling and draining, and loading the stationary operand."""
+    return (2 * rows if stationary else rows) + cols - 2
+
+
+def fold_cycles(stream: Sizes, folds: Sizes, rows: int, cols: int, stationary: bool, overlap: bool) -> Sizes:
+    """Cycles of `folds` folds in a row, each streaming `stream` steps; overlap hides the loading of all but the first."""
+    extra = wavefront_cycles(rows, cols, stationary)
+    if not overlap:
+        return folds * (stream + extra)
+    return (folds - 1) * np.maximum(stream, rows) + stream + extra
+
+
+def compute_cycles(
+    M: Sizes, K: Sizes, N: Sizes, rows: int, cols: int, dataflow: str, overlap: bool = False  # noqa: N803
+) -> Sizes:
+    """Compute cycles of an (M x K) by (K x N) product on one rows x cols array, int64; memory never stalls it.
+
+    Sizes may be arrays that broadcast. `overlap` is for ws and is alone. The law is the module's table; SCALE-Sim v3
+    reports one cycle less, the index of the last cycle. Raises InputError for an unknown dataflow.
+    """
+    if dataflow not in DATAFLOWS:
+        raise InputError(f"dataflow={dataflow!r} is unknown; accepted: {', '.join(DATAFLOWS)}")
+    flow = DATAFLOWS[dataflow]
+    if overlap and not flow.stationary:
+        raise InputError("overlap=True needs a stationary operand to load ahead; accepted with ws and is")
+    size = {name: np.asarray(value, dtype=np.int64) for name, value in zip("mkn", (M, K, N), strict=True)}
+    folds = -(-size[flow.spatial_rows] // rows) * -(-size[flow.spatial_cols] // cols)
+    cycles = fold_cycles(size[flow.stream], folds, rows, cols, flow.stationary, overlap)
+    return int(cycles) if np.ndim(cycles) == 0 else cycles
+
+
+@dataclass(frozen=True, slots=True)
+class OperandTraffic:
+    """Elements that cross the array's edge for one product: operand reads, partial-sum writes and reads."""
+
+    input_reads: int
+    weight_reads: int
+    sum_writes: int
+    sum_reads: int
+
+
+def operand_traffic(m: int, k: int, n: int, rows: int, cols: int, dataflow: str) -> OperandTraffic:
+    """Scratchpad traffic of an (m x k) by (k x n) product in elements, edge folds counted at their real size.
+
+    With fr and fc folds along rows and columns: os reads A fc times and W fr times and writes each output once; ws
+    reads A fc times, W once; is reads A once, W fc times; ws and is write fr partial sums per output and read back
+    fr - 1 of them.
+    """
+    size = {"m": m, "k": k, "n": n}
+    flow = DATAFLOWS[dataflow]
+    fr = -(-size[flow.spatial_rows] // rows)
+    fc = -(-size[flow.spatial_cols] // cols)
+    a, w, c = m * k, k * n, m * n
+    if dataflow == "os":
+        return OperandTraffic(fc * a, fr * w, c, 0)
+    if dataflow == "ws":
+        return OperandTraffic(fc * a, w, fr * c, (fr - 1) * c)
+    return OperandTraffic(a, fc * w, fr * c, (fr - 1) * c)

@@ -1,0 +1,116 @@
+"""A system: accelerators of one kind, their DRAM channels, the interconnect between them and an energy table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt
+
+from ppsim.hardware.array import ArraySpec
+from ppsim.hardware.buffers import BufferSpec, VectorSpec
+from ppsim.hardware.dram import DramSpec
+from ppsim.hardware.energy import EnergyTable
+from ppsim.hardware.interconnect import InterconnectSpec, mesh_shape
+from ppsim.specification import Specification
+from ppsim.units import FS_PER_S, latency_fs
+
+
+@dataclass(frozen=True)
+class System(Specification):
+    """`accelerators` equal accelerators. `launch_us` passes before anything runs.
+
+    `sources` says where the numbers come from, by path. The outputs end in accelerator 0's DRAM; the network's input
+    is in the DRAM of every accelerator that reads it when the run starts.
+    """
+
+    name: str
+    description: str
+    accelerators: Annotated[int, Gt(0)]
+    clock_mhz: Annotated[float, Gt(0)]
+    array: ArraySpec
+    buffer: BufferSpec
+    vector: VectorSpec
+    dram: DramSpec
+    interconnect: InterconnectSpec
+    energy: EnergyTable
+    launch_us: Annotated[float, Ge(0)] = 0.0
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False, compare=False)
+
+    @cached_property
+    def clock_hz(self) -> int:
+        """The accelerators' clock, Hz."""
+        return round(self.clock_mhz * 1e6)
+
+    @cached_property
+    def launch_fs(self) -> int:
+        """Launch overhead in femtoseconds."""
+        return latency_fs(self.launch_us * 1000)
+
+    def cycles_fs(self, cycles: int) -> int:
+        """Femtoseconds of `cycles` clock cycles, rounded up."""
+        return -(-cycles * FS_PER_S // self.clock_hz)
+
+    def channel_of(self, accelerator: int) -> int:
+        """The DRAM channel an accelerator is behind."""
+        return self.dram.channel_of(accelerator, self.accelerators)
+
+    @property
+    def channels(self) -> int:
+        """Number of DRAM channels."""
+        return self.dram.channels(self.accelerators)
+
+    @property
+    def dram_shared(self) -> bool:
+        """Whether any two accelerators are behind one channel."""
+        return self.dram.group_size(self.accelerators) > 1
+
+    def weights_bandwidth_line(self) -> float:
+        """Bytes per cycle of DRAM bandwidth below which a batch-1 FC layer waits for its weights.
+
+        os and overlapped ws consume b cols and b rows bytes per cycle, plain ws b rows cols / (2 rows + cols - 1),
+        b bytes a weight (each array of an accelerator).
+        """
+        array = self.array
+        weight = array.bits / 8 * array.count
+        if array.dataflow == "os":
+            return weight * array.cols
+        if array.dataflow == "is":
+            # one column holds the activations; rows weights enter per cycle while a fold streams n of them
+            return weight * array.rows
+        if array.overlapped:
+            return weight * array.cols * array.rows / max(1, array.rows)
+        return weight * array.rows * array.cols / (2 * array.rows + array.cols - 1)
+
+    @property
+    def dram_bytes_per_cycle(self) -> float:
+        """Effective streaming bandwidth of one channel in bytes per clock cycle."""
+        return self.dram.rate(1, 0) / self.clock_hz
+
+    def assumptions(self) -> tuple[str, ...]:
+        """What a result on this system rests on, one line each, for printing beside it."""
+        array, dram, links = self.array, self.dram, self.interconnect
+        sharing = f"one channel per {dram.group_size(self.accelerators)} accelerators" if self.dram_shared else "a private channel each"
+        rows, cols = mesh_shape(self.accelerators)
+        lines = [
+            f"{self.accelerators} accelerator(s) at {self.clock_mhz:g} MHz: {array.count} array(s) of {array.rows}x{array.cols}, "
+            f"{array.bits} bit, dataflow {array.dataflow}{' with overlap' if array.overlapped else ''}",
+            f"scratchpad {self.buffer.kib:g} KiB, up to {self.buffer.activation_fraction:.0%} for activations kept on chip; "
+            f"{self.buffer.bandwidth_bytes_per_cycle} B/cycle",
+            f"DRAM: {sharing}, {dram.bandwidth_gb_s:g} GB/s a channel at {dram.efficiency_streaming:g} efficiency reading "
+            f"({dram.efficiency_mixed:g} mixed), latency {dram.latency_ns:g} ns",
+            f"interconnect: {links.topology} {rows}x{cols}, {links.bandwidth_gb_s:g} GB/s a link, {links.latency_ns:g} ns a hop"
+            + (", ideal (takes no time)" if links.ideal else ""),
+            f"energy table {self.energy.name}: {self.energy.description}",
+            "vector unit " + (f"{self.vector.lanes} lanes" if self.vector.enabled else "off: no time, no energy"),
+            "weights cold in DRAM; inputs in the DRAM of the accelerators that read them; outputs end in accelerator 0's DRAM",
+        ]
+        return (*lines, *self.energy.zeros())
+
+    def with_settings(self, settings: Mapping[str, Any]) -> System:
+        """A copy with fields changed by path, as in {"dram.latency_ns": 0}; raises InputError for an unknown path."""
+        from ppsim.hardware.documents import system_with
+
+        return system_with(self, settings)

@@ -1,0 +1,202 @@
+"""The Program: everything the engine needs to know, and nothing it has to decide.
+
+A Program is a sequence of stages (a layer with the pointwise layers fused into it). In each stage an accelerator works
+through nests: four nested loops whose bodies are tiles. Tiles are templates - their kinds are told apart by whether
+each loop is at its first, a middle or its last turn - so a Program stays small however long it runs. Between stages,
+messages carry activations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ppsim.hardware.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """What one turn of a nest costs. Bytes are whole DRAM bursts; zero bytes mean that what is on chip is used again.
+
+    A tile's weights and inputs are loaded into double-buffered slots, the arrays compute, the vector unit follows, and
+    `output_bytes` are stored if the tile completes an output tile that does not stay on chip. `opens_output` marks the
+    first tile that adds to an output tile.
+    """
+
+    weight_bytes: int
+    input_bytes: int
+    compute_cycles: int
+    vector_cycles: int
+    output_bytes: int
+    opens_output: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What is counted for energy and conservation, in exact units (no burst rounding)."""
+
+    macs: int = 0
+    register_bits: int = 0
+    pe_hop_bits: int = 0
+    sram_bits: int = 0
+    accumulator_bits: int = 0
+    vector_operations: int = 0
+    weight_bits: int = 0
+    input_bits: int = 0
+    output_bits: int = 0
+    stalled_cycles: int = 0
+
+    def __add__(self, other: Activity) -> Activity:
+        """Sum, field by field."""
+        return Activity(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    def times(self, count: int) -> Activity:
+        """`count` times this."""
+        return Activity(*(getattr(self, f.name) * count for f in fields(self)))
+
+
+FIRST, MIDDLE, LAST = 0, 1, 2
+States = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Nest:
+    """Four nested loops over tiles: `counts` are their lengths, outermost first.
+
+    `tiles` holds a tile for each combination of loop states that occurs; a loop of one turn is always at its FIRST.
+    """
+
+    counts: tuple[int, int, int, int]
+    tiles: Mapping[States, Tile]
+    activity: Activity
+
+    @cached_property
+    def length(self) -> int:
+        """Number of tiles."""
+        return prod(self.counts)
+
+    def kind(self, index: int) -> int:
+        """The kind of the tile at `index`: the states of the four loops there, as digits to base 3."""
+        n0, n1, n2, n3 = self.counts
+        rest, i3 = divmod(index, n3)
+        rest, i2 = divmod(rest, n2)
+        i0, i1 = divmod(rest, n1)
+        return kind_of((loop_state(i0, n0), loop_state(i1, n1), loop_state(i2, n2), loop_state(i3, n3)))
+
+    @cached_property
+    def kinds(self) -> Sequence[int]:
+        """The kind of every tile by index: one byte each, or computed when asked for in a very long nest."""
+        if self.length > _LISTED:
+            return _ComputedKinds(self)
+        kinds = np.zeros((), dtype=np.uint8)
+        for count in self.counts:
+            states = np.full(count, MIDDLE, dtype=np.uint8)
+            states[-1] = LAST
+            states[0] = FIRST
+            kinds = kinds[..., None] * np.uint8(3) + states
+        return kinds.tobytes()
+
+    def tallies(self) -> Iterator[tuple[Tile, int]]:
+        """Each kind of tile with how often it occurs."""
+        for states, occurs in state_tallies(self.counts):
+            yield self.tiles[states], occurs
+
+
+#: nests up to this length list the kinds of their tiles
+_LISTED = 1 << 20
+
+
+class _ComputedKinds(Sequence[int]):
+    """The kinds of a nest's tiles, computed one by one."""
+
+    def __init__(self, nest: Nest) -> None:
+        self.nest = nest
+
+    def __len__(self) -> int:
+        return self.nest.length
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.nest.kind(index)
+
+
+def kind_of(states: States) -> int:
+    """Loop states as one number, 0 to 80."""
+    a, b, c, d = states
+    return ((a * 3 + b) * 3 + c) * 3 + d
+
+
+def loop_state(turn: int, turns: int) -> int:
+    """FIRST, MIDDLE or LAST."""
+    if turn == 0:
+        return FIRST
+    return LAST if turn == turns - 1 else MIDDLE
+
+
+def state_tallies(counts: tuple[int, int, int, int]) -> Iterator[tuple[States, int]]:
+    """Every combination of loop states that occurs, with how often."""
+    loops = [[(s, n) for s, n in ((FIRST, 1), (MIDDLE, c - 2), (LAST, int(c > 1))) if n > 0] for c in counts]
+    for (a, na), (b, nb), (c, nc), (d, nd) in product(*loops):
+        yield (a, b, c, d), na * nb * nc * nd
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Activations sent from one accelerator to another when both have finished the stage that made them.
+
+    `route` are the links taken. `written`: the destination writes them to its DRAM. A message of no bytes is a
+    synchronisation (the data lies in DRAM that both read).
+    """
+
+    source: int
+    destination: int
+    bytes: int
+    route: tuple[int, ...]
+    written: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A layer as placed: work for each accelerator, then the exchange of what it made.
+
+    `waits_for` are the stages whose outputs it needs. `reads[a]` are the bytes accelerator a reads back from its DRAM
+    before it can send. `rates[c]` is what DRAM channel c moves in this stage, bytes/s.
+    """
+
+    name: str
+    layers: tuple[str, ...]
+    kind: str
+    waits_for: tuple[int, ...]
+    work: tuple[tuple[Nest, ...], ...]
+    reads: tuple[int, ...]
+    messages: tuple[Message, ...]
+    rates: tuple[int, ...]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates on all accelerators."""
+        return self.activity.macs
+
+    @property
+    def activity(self) -> Activity:
+        """Activity of all accelerators."""
+        total = Activity()
+        for nests in self.work:
+            for nest in nests:
+                total = total + nest.activity
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Stages in the order every accelerator goes through them, for one System; `links` are the links by number."""
+
+    system: System
+    stages: tuple[Stage, ...]
+    links: tuple[tuple[int, int], ...]
+    word_bits: int

@@ -1,0 +1,238 @@
+"""How a matrix product is cut into tiles that fit the scratchpad: candidates, what each costs, and the choice.
+
+Loops run over m and n tiles in either order, with k innermost, so partial sums never go to DRAM. An operand is loaded
+again only when its tile changes. Output-stationary arrays may cut a fold along k (a fold of a long reduction would not
+fit twice); their sums stay in the array meanwhile, so a tile that is cut along k holds no more folds than there are
+arrays. Candidates are cached by shape; the choice takes the bandwidth into account and is made anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import gcd
+
+import numpy as np
+import numpy.typing as npt
+
+from ppsim.errors import InputError
+from ppsim.hardware.array import ArraySpec, wavefront_cycles
+from ppsim.workload.gemm import Window
+
+Ints = npt.NDArray[np.int64]
+
+#: estimates closer than this count as equal, and the one with fewer tiles is taken
+TOLERANCE = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A product on one accelerator and the room it has; the key tilings are cached by.
+
+    `m` counts output rows times `row_width` positions when the input is an image (`window`), else rows of a matrix
+    (`row_width` 1). `input_channels` is the reduction length in channels, each `k / input_channels` long. `space` are
+    the bytes for double-buffered tiles. `staged_bits` are loaded once, before the first tile, when the whole input is
+    kept on chip but lies in DRAM.
+    """
+
+    m: int
+    k: int
+    n: int
+    bits: int
+    window: Window | None
+    input_channels: int
+    input_on_chip: bool
+    output_on_chip: bool
+    staged_bits: int
+    vector_operations_per_output: int
+    space: int
+    burst: int
+    array: ArraySpec
+    sram_bytes_per_cycle: int
+    lanes: int
+
+    @property
+    def images(self) -> int:
+        """Inputs in the batch, for an image."""
+        return self.m // (self.window.out_height * self.window.out_width) if self.window else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """Tile sizes, and whether the m loop is outside the n loop.
+
+    `rows` are output rows of one image (or, without a window, rows of m); `images` of them lie in a tile.
+    """
+
+    rows: int
+    images: int
+    k: int
+    n: int
+    m_outer: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Tilings of a problem that fit and that no other beats in everything, as columns."""
+
+    tilings: tuple[Tiling, ...]
+    dram_bits: Ints
+    cycles: Ints
+    first_load_bits: Ints
+    last_cycles: Ints
+    tiles: Ints
+
+    def choose(self, bits_per_cycle: float) -> Tiling:
+        """The fastest by estimate at a DRAM bandwidth; among equals, the one with the fewest tiles.
+
+        Estimate: the longer of computing and moving, and what cannot overlap: the first load and the last tile.
+        """
+        estimate = (
+            np.maximum(self.cycles, self.dram_bits / bits_per_cycle)
+            + self.first_load_bits / bits_per_cycle
+            + self.last_cycles
+        )
+        near = np.flatnonzero(estimate <= estimate.min() * (1 + TOLERANCE))
+        return self.tilings[int(near[np.argmin(self.tiles[near])])]
+
+
+def _pieces(size: int, granule: int, most: int = 24) -> list[int]:
+    """Sizes to try for a dimension: the whole of it cut into 1, 2, 3, ... pieces, in multiples of `granule`."""
+    whole = -(-size // granule)
+    counts = sorted({min(whole, round(1.5**power)) for power in range(most)} | {1, 2, whole})
+    sizes = {min(size, -(-whole // count) * granule) for count in counts}
+    return sorted(sizes, reverse=True)
+
+
+def strip_bits(problem: Problem, first: int, rows: int, images: int, k: int) -> int:
+    """Bits of input that `rows` output rows from `first` on need, for `images` images and a reduction of k."""
+    window = problem.window
+    if window is None:
+        return rows * images * k * problem.bits
+    channels = -(-k * problem.input_channels // problem.k)
+    return window.strip_rows(first, rows) * window.in_width * channels * images * problem.bits
+
+
+def m_extent(problem: Problem) -> tuple[int, int]:
+    """(rows, positions in a row) of the m dimension for one image."""
+    if problem.window is None:
+        return problem.m, 1
+    return problem.window.out_height, problem.window.out_width
+
+
+@lru_cache(maxsize=8192)
+def candidates(problem: Problem) -> Candidates:
+    """The tilings worth choosing among; raises InputError when not even the smallest fits `problem.space`."""
+    array, flow = problem.array, problem.array.flow
+    height, width = m_extent(problem)
+    strips, ks, ns = _tile_sizes(problem)
+    rows, images = (np.array(column, dtype=np.int64) for column in zip(*strips, strict=True))
+
+    # one column entry for each combination of strip, k, n and loop order
+    s, k, n, order = (
+        axis.ravel() for axis in np.meshgrid(range(len(strips)), ks, ns, (False, True), indexing="ij", sparse=False)
+    )
+    widest = np.array([_widest_strip_bits(problem, r, i) for r, i in strips], dtype=np.int64)
+    size = {"m": rows[s] * images[s] * width, "k": k, "n": n}
+    folds = -(-size[flow.spatial_rows] // array.rows) * -(-size[flow.spatial_cols] // array.cols)
+    input_tile = 0 * k if problem.input_on_chip else -(-widest[s] * k // problem.k)
+    need = 2 * (k * n * problem.bits + input_tile) + _output_slot_bits(problem) * size["m"] * n
+    fits = need <= problem.space * 8
+    if not flow.stationary:
+        fits &= (k >= problem.k) | (folds <= array.count)
+    elif array.accumulator_depth is not None:
+        fits &= size[flow.stream] <= array.accumulator_depth
+    keep = np.flatnonzero(fits)
+    if not len(keep):
+        smallest = int(need.min()) // 8 + 1
+        more = -(-(smallest - problem.space) // 1024)
+        raise InputError(
+            f"no tile of a {problem.m}x{problem.k}x{problem.n} product fits the scratchpad: the smallest takes {smallest} "
+            f"bytes and {problem.space} are free; make buffer.kib larger by {more} or lower buffer.activation_fraction"
+        )
+    s, k, n, m_outer, folds, input_tile = (column[keep] for column in (s, k, n, order == 0, folds, input_tile))
+    stream = {name: column[keep] for name, column in size.items()}[flow.stream]
+
+    m_count = -(-height // rows[s]) * -(-problem.images // images[s])
+    k_count, n_count = -(-problem.k // k), -(-problem.n // n)
+    input_passes = np.where(k_count > 1, n_count, np.where(m_outer | (m_count == 1), 1, n_count))
+    weight_passes = np.where(k_count > 1, m_count, np.where(~m_outer | (n_count == 1), 1, m_count))
+    dram_bits = problem.k * problem.n * problem.bits * weight_passes + problem.staged_bits
+    if not problem.input_on_chip:
+        pass_bits = np.array([_pass_bits(problem, r) for r, _ in strips], dtype=np.int64)
+        dram_bits += pass_bits[s] * input_passes
+    if not problem.output_on_chip:
+        dram_bits += problem.m * problem.n * problem.bits
+
+    extra = wavefront_cycles(array.rows, array.cols, flow.stationary)
+    shares = -(-folds // array.count)
+    tail = np.zeros_like(stream)
+    if array.overlapped:
+        turn = np.maximum(stream, array.rows)
+        tile_cycles, tail = shares * turn, stream + extra - turn
+    elif flow.stationary:
+        tile_cycles = shares * (stream + extra)
+    else:  # a fold cut along k pays for its wavefront once
+        tile_cycles = shares * (stream + extra // k_count)
+    tiles = m_count * k_count * n_count
+    columns = np.stack(
+        [
+            dram_bits,
+            tile_cycles * tiles + tail,
+            k * n * problem.bits + input_tile + problem.staged_bits,
+            tile_cycles + tail,
+            tiles,
+        ]
+    )
+    front = _undominated(columns)
+    return Candidates(
+        tuple(
+            Tiling(int(rows[s[i]]), int(images[s[i]]), int(k[i]), int(n[i]), bool(m_outer[i])) for i in front.tolist()
+        ),
+        *columns[:, front],
+    )
+
+
+def _tile_sizes(problem: Problem) -> tuple[list[tuple[int, int]], list[int], list[int]]:
+    """Sizes to try: (rows, images) of a strip, k, and n; whole folds and whole channels wherever they are cut."""
+    flow, array = problem.array.flow, problem.array
+    granule = {flow.spatial_rows: array.rows, flow.spatial_cols: array.cols}
+    height, _ = m_extent(problem)
+    strips = [(rows, 1) for rows in _pieces(height, 1 if problem.window else granule.get("m", 1))]
+    strips += [(height, images) for images in _pieces(problem.images, 1) if images > 1]
+    k_granule = granule.get("k", 1)
+    if problem.window is not None:
+        per_channel = problem.k // problem.input_channels
+        k_granule = per_channel * max(1, k_granule // gcd(k_granule, per_channel))
+    return strips, _pieces(problem.k, k_granule), _pieces(problem.n, granule.get("n", 1))
+
+
+def _output_slot_bits(problem: Problem) -> int:
+    """Scratchpad bits an output of a tile takes: two slots of it, or one of partial sums when the output stays here."""
+    array = problem.array
+    sums_here = array.flow.stationary and array.accumulator_depth is None
+    if problem.output_on_chip:
+        return array.accumulator_bits if sums_here else 0
+    return 2 * (array.accumulator_bits if sums_here else problem.bits)
+
+
+def _widest_strip_bits(problem: Problem, rows: int, images: int) -> int:
+    height, _ = m_extent(problem)
+    return max(strip_bits(problem, f, min(rows, height - f), images, problem.k) for f in range(0, height, rows))
+
+
+def _undominated(columns: Ints) -> Ints:
+    """Indices of the columns that no other column is at most equal to in every row; of equal ones, the first."""
+    alive = np.lexsort(columns[::-1])
+    front = []
+    while len(alive):
+        best = alive[0]
+        front.append(best)
+        alive = alive[(columns[:, alive] < columns[:, [best]]).any(axis=0)]
+    return np.array(front, dtype=np.int64)
+
+
+def _pass_bits(problem: Problem, rows: int) -> int:
+    """Bits of input read by one pass over all m tiles of `rows` rows, halos read again."""
+    height, _ = m_extent(problem)
+    return sum(strip_bits(problem, f, min(rows, height - f), problem.images, problem.k) for f in range(0, height, rows))

@@ -1,0 +1,1 @@
+"""Networks: layers, graphs of layers, their lowering to matrix products, and pruned partitioned graphs."""

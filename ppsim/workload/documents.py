@@ -1,0 +1,45 @@
+"""Networks from documents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, TypeAlias, Union
+
+from annotated_types import MinLen
+from pydantic import Field
+
+from ppsim.documents import locate, read, validate
+from ppsim.specification import Specification
+from ppsim.workload.graph import LayerGraph
+from ppsim.workload.layers import LAYER_TYPES, Positive
+
+WORKLOADS = "workloads"
+FORMAT = "ppsim-workload/1"
+
+AnyLayer: TypeAlias = Annotated[Union[LAYER_TYPES], Field(discriminator="type")]  # type: ignore[valid-type] # noqa: UP007
+
+
+@dataclass(frozen=True)
+class WorkloadDocument(Specification):
+    """A network as a document holds it; `input` is the shape without the batch."""
+
+    name: str
+    input: Annotated[tuple[Positive, ...], MinLen(1)]
+    layers: Annotated[tuple[AnyLayer, ...], MinLen(1)]
+    description: str = ""
+
+
+def load_workload(name: str, batch: int = 1, bits: int | None = None) -> LayerGraph:
+    """The network called `name`, or in the file of that path, for `batch` inputs of `bits` bits (None: the system's).
+
+    Raises InputError naming the file, the key and the accepted values.
+    """
+    document = _document(str(name))
+    return LayerGraph(document.name, document.input, document.layers, batch, bits)
+
+
+@lru_cache(maxsize=64)
+def _document(name: str) -> WorkloadDocument:
+    path = locate(name, WORKLOADS, "workload")
+    return validate(WorkloadDocument, read(path, FORMAT), str(path))
