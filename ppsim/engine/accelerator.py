@@ -1,4 +1,4 @@
-"""An accelerator at work: two load streams into double-buffered slots, arrays, a vector unit, and a store stream.
+"""An accelerator at work: two load streams into the scratchpad, arrays, a vector unit, and a store stream.
 
 Tiles run in program order. The arrays and the vector unit serve one accelerator only, so a tile's computation is
 reserved as soon as all it waits for is known, even if that lies in the future; only DRAM needs events.
@@ -18,7 +18,7 @@ from ppsim.mapping.program import Nest
 #: a tile with its durations: weight bytes, input bytes, compute fs, vector fs, output bytes, opens an output tile
 Timed = tuple[int, int, int, int, int, bool]
 WEIGHTS, INPUTS = 0, 1
-SLOTS = 2
+OUTPUT_SLOTS = 2
 
 
 @dataclass(slots=True, eq=False)
@@ -34,18 +34,49 @@ class Item:
     loads: tuple[bool, bool]
     stores: bool
     last: bool
+    weight_space: int
+    input_space: int
 
 
 @dataclass(slots=True, eq=False)
 class Loader:
-    """Where a load stream stands: its next tile, the slots that are free from some time on, and the data on chip."""
+    """Where a load stream stands: its next tile, the space its tiles take, and which data is on chip.
+
+    `occupied` bytes are loaded or being loaded; `releases` are the (time, bytes) of those known to become free.
+    `in_use` are the bytes of the tile the arrays work on, `loading` those of the tile under way.
+    """
 
     operand: int
     item: int = 0
     position: int = 0
-    slots: deque[int] = field(default_factory=lambda: deque([0] * SLOTS))
-    arrivals: deque[int] = field(default_factory=deque)
-    held: bool = False
+    occupied: int = 0
+    releases: deque[tuple[int, int]] = field(default_factory=deque)
+    arrivals: deque[tuple[int, int]] = field(default_factory=deque)
+    in_use: int = 0
+    loading: int = 0
+
+    def settle(self, now: int) -> None:
+        """Forget releases that have happened."""
+        releases = self.releases
+        while releases and releases[0][0] <= now:
+            self.occupied -= releases.popleft()[1]
+
+    def earliest(self, size: int, capacity: int, now: int) -> int | None:
+        """When `size` more bytes fit into `capacity`; None if that is not known yet."""
+        self.settle(now)
+        missing = self.occupied + size - capacity
+        if missing <= 0:
+            return now
+        for time, freed in self.releases:
+            missing -= freed
+            if missing <= 0:
+                return time
+        return None
+
+    def release(self, time: int) -> None:
+        """The tile in use is done with at `time`."""
+        self.releases.append((time, self.in_use))
+        self.in_use = 0
 
 
 class Accelerator:
@@ -68,14 +99,15 @@ class Accelerator:
         self.position = 0
         self.array_free = start
         self.vector_free = start
-        self.begun = start
         self.ready = [False] * stages
         self.started = [-1] * stages
-        self.output_slots: deque[int] = deque([0] * SLOTS)
+        self.output_slots: deque[int] = deque([start] * OUTPUT_SLOTS)
         self.stores = RequestQueue()
         self.sends, self.receives = RequestQueue(), RequestQueue()
         self.computed = Ends()
         self.loaders = (Loader(WEIGHTS), Loader(INPUTS))
+        #: nests whose last tile is reserved: until when, and the room for weights they leave
+        self.closing: deque[tuple[int, int]] = deque()
         self.on_resolve: Callable[[Accelerator, int], None] | None = None
 
         def stream(queue: RequestQueue) -> Stream:
@@ -97,9 +129,7 @@ class Accelerator:
         return self._next_load(self.loaders[INPUTS], now)
 
     def _next_load(self, loader: Loader, now: int) -> tuple[int, int, int] | None:
-        """The next tile's load, once a slot is free; inputs also wait for the stage's inputs to be there."""
-        if not loader.slots:
-            return None
+        """The next tile's load, once there is room for it; inputs also wait for the stage's inputs to be there."""
         operand, items = loader.operand, self.items
         while loader.item < len(items):
             item = items[loader.item]
@@ -119,20 +149,42 @@ class Accelerator:
             loader.position = 0
         else:
             return None
-        earliest = max(loader.slots[0], self.begun)
+        if operand == WEIGHTS:
+            earliest = self._room_for_weights(loader, size, now)
+        else:
+            earliest = loader.earliest(size, item.input_space, now)
+        if earliest is None:
+            return None
         if earliest <= now:
-            loader.slots.popleft()
+            loader.occupied += size
             loader.position += 1
+            loader.loading = size
             if self.started[item.stage] < 0:
                 self.started[item.stage] = now
         return size, item.rate, earliest
 
+    def _room_for_weights(self, loader: Loader, size: int, now: int) -> int | None:
+        """When `size` bytes of weights fit: tiles of several nests share the room that the tightest of them leaves."""
+        closing = self.closing
+        while closing and closing[0][0] <= now:
+            closing.popleft()
+        room = min(item.weight_space for item in self.items[self.item : loader.item + 1])
+        best: int | None = None
+        for time in (now, *(until for until, _ in closing)):
+            capacity = min(room, *(space for until, space in closing if until > time), room)
+            earliest = loader.earliest(size, capacity, now)
+            if earliest is not None and (best is None or max(earliest, time) < best):
+                best = max(earliest, time)
+        return best
+
     def _weights_loaded(self, now: int) -> None:
-        self.loaders[WEIGHTS].arrivals.append(now + self.latency)
-        self.resolve(now)
+        self._loaded(self.loaders[WEIGHTS], now)
 
     def _inputs_loaded(self, now: int) -> None:
-        self.loaders[INPUTS].arrivals.append(now + self.latency)
+        self._loaded(self.loaders[INPUTS], now)
+
+    def _loaded(self, loader: Loader, now: int) -> None:
+        loader.arrivals.append((now + self.latency, loader.loading))
         self.resolve(now)
 
     # computing
@@ -153,11 +205,11 @@ class Accelerator:
                 return
             start = self.array_free if self.array_free > now else now
             if weight_bytes:
-                start = max(start, weights.arrivals.popleft())
-                weights.held = True
+                arrival, weights.in_use = weights.arrivals.popleft()
+                start = max(start, arrival)
             if input_bytes:
-                start = max(start, inputs.arrivals.popleft())
-                inputs.held = True
+                arrival, inputs.in_use = inputs.arrivals.popleft()
+                start = max(start, arrival)
             if opens and item.stores:
                 start = max(start, self.output_slots.popleft())
             if self.started[item.stage] < 0:
@@ -174,13 +226,11 @@ class Accelerator:
             over = position == item.length
             upcoming = None if over else item.tiles[item.kinds[position]]
             free_from = end if compute else done
-            if weights.held and (upcoming is None or upcoming[WEIGHTS]):
-                weights.held = False
-                weights.slots.append(free_from)
+            if weights.in_use and (upcoming is None or upcoming[WEIGHTS]):
+                weights.release(free_from)
                 self.weights.poke(now)
-            if inputs.held and (upcoming is None or upcoming[INPUTS]):
-                inputs.held = False
-                inputs.slots.append(free_from)
+            if inputs.in_use and (upcoming is None or upcoming[INPUTS]):
+                inputs.release(free_from)
                 self.inputs.poke(now)
             last = over and item.last
             if output_bytes:
@@ -188,6 +238,8 @@ class Accelerator:
             if over:
                 self.item += 1
                 self.position = 0
+                self.closing.append((done, item.weight_space))
+                self.weights.poke(now)
                 if last and not output_bytes:
                     self.stage_done(self.index, item.stage, done)
             if self.on_resolve is not None:

@@ -89,6 +89,8 @@ def _items(program: Program, a: int, channel: int, timed: dict[int, list[Timed]]
                     loads=(any(t.weight_bytes for t in tiles), any(t.input_bytes for t in tiles)),
                     stores=any(t.output_bytes for t in tiles),
                     last=number == len(nests) - 1,
+                    weight_space=nest.weight_space,
+                    input_space=nest.input_space,
                 )
             )
     return items

@@ -163,7 +163,15 @@ class Component:
                     state.append(loader.position - m.position)
                 else:
                     state.append((loader.item, loader.position))
-                state.append((loader.held, _ahead(loader.slots, now), _ahead(loader.arrivals, now)))
+                loader.settle(now)
+                state.append(
+                    (
+                        loader.occupied,
+                        loader.in_use,
+                        tuple((time - now, size) for time, size in loader.releases),
+                        tuple((max(0, time - now), size) for time, size in loader.arrivals),
+                    )
+                )
             if not waiting:
                 reach.append(high - 1 - furthest)
             state.append(
@@ -171,6 +179,7 @@ class Component:
                     max(0, m.array_free - now),
                     max(0, m.vector_free - now),
                     _ahead(m.output_slots, now),
+                    tuple((until - now, space) for until, space in m.closing if until > now),
                     tuple((size, rate, max(0, due - now)) for size, rate, due, _ in m.stores.waiting),
                     m.stores.under_way is not None,
                 )
@@ -198,6 +207,7 @@ class Component:
             m.array_free += shift
             m.vector_free += shift
             m.output_slots = type(m.output_slots)(t + shift for t in m.output_slots)
+            m.closing = type(m.closing)((t + shift, space) for t, space in m.closing)
             _move_queue(m.stores, shift)
             for stream in m.streams:
                 stream.due += shift
@@ -217,8 +227,8 @@ class Component:
             low, high = loop.middle(m.position)
             if low <= loader.position < high:
                 loader.position += advance
-        loader.slots = type(loader.slots)(t + shift for t in loader.slots)
-        loader.arrivals = type(loader.arrivals)(t + shift for t in loader.arrivals)
+        loader.releases = type(loader.releases)((t + shift, size) for t, size in loader.releases)
+        loader.arrivals = type(loader.arrivals)((t + shift, size) for t, size in loader.arrivals)
 
 
 def _ahead(times: Any, now: int) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from ppsim.hardware.array import fold_cycles, operand_traffic, wavefront_cycles
 from ppsim.mapping.program import FIRST, LAST, Activity, Nest, States, Tile, state_tallies
-from ppsim.mapping.tiling import Problem, Tiling, m_extent, strip_bits
+from ppsim.mapping.tiling import Problem, Tiling, m_extent, output_slot_bits, strip_bits
 from ppsim.units import ceil_div
 
 
@@ -26,7 +26,17 @@ def gemm_nest(problem: Problem, tiling: Tiling) -> Nest:
     for states, occurs in state_tallies(counts):
         tiles[states], done = _Cut.at(problem, tiling, counts, states).tile()
         activity = activity + done.times(occurs)
-    return Nest(counts, tiles, activity)
+    inputs = 2 * max(tile.input_bytes for tile in tiles.values())
+    weights = problem.space
+    if not problem.input_on_chip:  # a staged input has its place among the activations kept on chip
+        weights -= inputs
+    weights -= ceil_div(output_slot_bits(problem) * min(problem.n, tiling.n) * _rows_of(problem, tiling), 8)
+    return Nest(counts, tiles, activity, max(weights, 2 * max(t.weight_bytes for t in tiles.values())), inputs)
+
+
+def _rows_of(problem: Problem, tiling: Tiling) -> int:
+    """Rows of m in a tile."""
+    return tiling.rows * tiling.images * m_extent(problem)[1]
 
 
 def vector_nest(
@@ -55,7 +65,9 @@ def vector_nest(
         input_bits=loaded,
         output_bits=stored,
     )
-    return Nest((1, 1, 1, count), tiles, activity)
+    inputs = 2 * max(tile.input_bytes for tile in tiles.values())
+    outputs = 2 * max(tile.output_bytes for tile in tiles.values())
+    return Nest((1, 1, 1, count), tiles, activity, max(0, space - inputs - outputs), inputs)
 
 
 def _piece(amount: int, count: int, last: bool) -> int:

@@ -24,7 +24,7 @@ from ppsim.hardware.system import System
 class Tile:
     """What one turn of a nest costs. Bytes are whole DRAM bursts; zero bytes mean that what is on chip is used again.
 
-    A tile's weights and inputs are loaded into double-buffered slots, the arrays compute, the vector unit follows, and
+    A tile's weights and inputs are loaded ahead while there is room, the arrays compute, the vector unit follows, and
     `output_bytes` are stored if the tile completes an output tile that does not stay on chip. `opens_output` marks the
     first tile that adds to an output tile.
     """
@@ -70,11 +70,15 @@ class Nest:
     """Four nested loops over tiles: `counts` are their lengths, outermost first.
 
     `tiles` holds a tile for each combination of loop states that occurs; a loop of one turn is always at its FIRST.
+    Loaded weights and inputs may take `weight_space` and `input_space` bytes of the scratchpad: room for at least two
+    tiles of each, and all that is left for weights, which are prefetched as far as it goes.
     """
 
     counts: tuple[int, int, int, int]
     tiles: Mapping[States, Tile]
     activity: Activity
+    weight_space: int
+    input_space: int
 
     @cached_property
     def length(self) -> int:

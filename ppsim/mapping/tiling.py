@@ -22,7 +22,7 @@ from ppsim.workload.gemm import Window
 Ints = npt.NDArray[np.int64]
 
 #: estimates closer than this count as equal, and the one with fewer tiles is taken
-TOLERANCE = 0.005
+TOLERANCE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def candidates(problem: Problem) -> Candidates:
     size = {"m": rows[s] * images[s] * width, "k": k, "n": n}
     folds = -(-size[flow.spatial_rows] // array.rows) * -(-size[flow.spatial_cols] // array.cols)
     input_tile = 0 * k if problem.input_on_chip else -(-widest[s] * k // problem.k)
-    need = 2 * (k * n * problem.bits + input_tile) + _output_slot_bits(problem) * size["m"] * n
+    need = 2 * (k * n * problem.bits + input_tile) + output_slot_bits(problem) * size["m"] * n
     fits = need <= problem.space * 8
     if not flow.stationary:
         fits &= (k >= problem.k) | (folds <= array.count)
@@ -207,7 +207,7 @@ def _tile_sizes(problem: Problem) -> tuple[list[tuple[int, int]], list[int], lis
     return strips, _pieces(problem.k, k_granule), _pieces(problem.n, granule.get("n", 1))
 
 
-def _output_slot_bits(problem: Problem) -> int:
+def output_slot_bits(problem: Problem) -> int:
     """Scratchpad bits an output of a tile takes: two slots of it, or one of partial sums when the output stays here."""
     array = problem.array
     sums_here = array.flow.stationary and array.accumulator_depth is None
