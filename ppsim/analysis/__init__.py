@@ -1,0 +1,1 @@
+"""From a Trace to numbers people use: energy ledger, results per layer and component, comparisons, figures."""

@@ -1,0 +1,105 @@
+"""`account`: a Trace into a Result."""
+
+from __future__ import annotations
+
+from ppsim.analysis.ledger import Movement, book, movement
+from ppsim.analysis.result import LayerResult, Result
+from ppsim.engine.trace import Trace
+from ppsim.hardware.energy import COMPONENTS
+from ppsim.hardware.system import System
+from ppsim.mapping.program import Stage
+from ppsim.units import FS_PER_S, cycles_in
+from ppsim.workload.graph import LayerGraph
+from ppsim.workload.partitioned import PartitionedGraph
+
+
+def account(net: LayerGraph | PartitionedGraph, trace: Trace, engine: str) -> Result:
+    """Book energy, find what bounds each layer, and check that what the engine served is what the program asked for."""
+    program = trace.program
+    system, graph = program.system, net.graph if isinstance(net, PartitionedGraph) else net
+    layers = []
+    before_fs = 0
+    for index, stage in enumerate(program.stages):
+        end_fs = max(before_fs, *trace.delivered[index])
+        moved = movement(stage, system)
+        if stage.kind != "input" or end_fs or moved.dram_bytes or moved.link_bytes:
+            layers.append(_layer(stage, index, trace, moved, before_fs, end_fs))
+        before_fs = end_fs
+    _check_conserved(layers, trace)
+    return Result(
+        workload=graph.name,
+        system=system.name,
+        accelerators=system.accelerators,
+        dram="shared" if system.dram_shared else "private",
+        batch=graph.batch,
+        parts=net.parts if isinstance(net, PartitionedGraph) else 1,
+        cycles=cycles_in(trace.end_fs, system.clock_hz),
+        seconds=trace.end_fs / FS_PER_S,
+        energy={component: sum(layer.energy[component] for layer in layers) for component in COMPONENTS},
+        macs=sum(layer.macs for layer in layers),
+        dram_bytes=sum(layer.dram_bytes for layer in layers),
+        link_bytes=sum(layer.link_bytes for layer in layers),
+        layers=tuple(layers),
+        events=trace.events,
+        shortcuts=dict(trace.shortcuts),
+        engine=engine,
+        assumptions=system.assumptions(),
+    )
+
+
+def _layer(stage: Stage, index: int, trace: Trace, moved: Movement, before_fs: int, end_fs: int) -> LayerResult:
+    system = trace.program.system
+    activity = stage.activity
+    cycles = cycles_in(end_fs, system.clock_hz) - cycles_in(before_fs, system.clock_hz)
+    started = [time for time in trace.started[index] if time >= 0]
+    peak = system.array.peak_macs_per_cycle * system.accelerators
+    return LayerResult(
+        name=stage.name,
+        fused=stage.layers[1:],
+        cycles=cycles,
+        span_cycles=cycles_in(end_fs - min(started, default=before_fs), system.clock_hz),
+        macs=activity.macs,
+        dram_bytes=moved.dram_bytes,
+        link_bytes=moved.link_bytes,
+        bound=_bound(stage, system),
+        utilisation=activity.macs / (peak * cycles) if cycles else 0.0,
+        energy=book(activity, moved, system, end_fs - before_fs),
+    )
+
+
+def _bound(stage: Stage, system: System) -> str:
+    """What is busy longest in a stage: the busiest array, vector unit, channel or link."""
+    compute, vector, stalled, array_cycles = 0, 0, 0, 0
+    channels = [0.0] * system.channels
+    for a, nests in enumerate(stage.work):
+        cycles = lanes = moved = 0
+        for nest in nests:
+            stalled += nest.activity.stalled_cycles
+            for tile, count in nest.tallies():
+                cycles += tile.compute_cycles * count
+                lanes += tile.vector_cycles * count
+                moved += (tile.weight_bytes + tile.input_bytes + tile.output_bytes) * count
+        channels[system.channel_of(a)] += moved + stage.reads[a]
+        compute, vector, array_cycles = max(compute, cycles), max(vector, lanes), array_cycles + cycles
+    links: dict[int, int] = {}
+    for message in stage.messages:
+        if message.written:
+            channels[system.channel_of(message.destination)] += message.bytes
+        for link in message.route:
+            links[link] = links.get(link, 0) + message.bytes
+    link_s = 0.0 if system.interconnect.ideal else max(links.values(), default=0) / system.interconnect.rate
+    busy = {
+        "compute": compute / system.clock_hz,
+        "DRAM": max(moved / rate for moved, rate in zip(channels, stage.rates, strict=True)),
+        "link": link_s,
+        "vector": vector / system.clock_hz,
+    }
+    bound = max(busy, key=busy.__getitem__)
+    return "buffer" if bound == "compute" and 2 * stalled > array_cycles else bound
+
+
+def _check_conserved(layers: list[LayerResult], trace: Trace) -> None:
+    served = sum(channel.bytes for channel in trace.channels)
+    asked = sum(layer.dram_bytes for layer in layers)
+    if served != asked:
+        raise RuntimeError(f"DRAM served {served} bytes but the program asks for {asked}: a fault in ppsim, please report")

@@ -1,0 +1,92 @@
+"""`Comparison`: a result held against its baselines, and what the speedup is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ppsim.analysis.result import Result
+
+
+@dataclass(frozen=True)
+class Factors:
+    """speedup over single-dense = pruning x parallelism x (1 - loss).
+
+    `pruning` is what pruning alone gives on one accelerator, `parallelism` the number of accelerators. The loss is the
+    sum of `link_loss` (gone with links that take no time), `dram_loss` (gone with private channels as well) and
+    `imbalance_loss` (the rest). A loss may be negative, and is then a gain.
+    """
+
+    pruning: float
+    parallelism: int
+    link_loss: float
+    dram_loss: float
+    imbalance_loss: float
+
+    @property
+    def loss(self) -> float:
+        """Share of pruning x parallelism that is lost."""
+        return self.link_loss + self.dram_loss + self.imbalance_loss
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A result against its baselines. `pruned_layers` is the same for the pruned layers alone (None if there are none)."""
+
+    result: Result
+    baselines: Mapping[str, Result]
+    factors: Factors
+    scope: str
+    pruned_layers: Comparison | None = None
+
+    def speedup_over(self, baseline: str) -> float:
+        """Seconds of a baseline over seconds of the result."""
+        return self.baselines[baseline].seconds / self.result.seconds
+
+    def energy_reduction_over(self, baseline: str) -> float:
+        """Energy of a baseline over energy of the result."""
+        return self.baselines[baseline].energy_pj / self.result.energy_pj
+
+    @property
+    def speedup(self) -> float:
+        """Against the unpruned network on one accelerator."""
+        return self.speedup_over("single-dense")
+
+    @property
+    def energy_reduction(self) -> float:
+        """Against the unpruned network on one accelerator."""
+        return self.energy_reduction_over("single-dense")
+
+    def row(self, baseline: str = "single-dense") -> dict[str, Any]:
+        """The row `reproduce.json` and `run --json` hold: the result, and its ratios to a baseline."""
+        result = self.result
+        return {
+            "workload": result.workload,
+            "system": result.system,
+            "dram": result.dram,
+            "parts": result.parts,
+            "accelerators": result.accelerators,
+            "scope": self.scope,
+            "baseline": baseline,
+            "cycles": result.cycles,
+            "seconds": result.seconds,
+            "energy_pj": result.energy_pj,
+            "energy": dict(result.energy),
+            "speedup": self.speedup_over(baseline),
+            "energy_reduction": self.energy_reduction_over(baseline),
+            "dram_bytes": result.dram_bytes,
+            "link_bytes": result.link_bytes,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values, for JSON."""
+        return {
+            "scope": self.scope,
+            "speedup": self.speedup,
+            "energy_reduction": self.energy_reduction,
+            "factors": {**asdict(self.factors), "loss": self.factors.loss},
+            "result": self.result.to_dict(),
+            "baselines": {name: result.to_dict() for name, result in self.baselines.items()},
+            "pruned_layers": self.pruned_layers.to_dict() if self.pruned_layers else None,
+        }

@@ -1,0 +1,113 @@
+"""`Result`: what a simulation says, per layer and per component."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: what may bound a layer
+BOUNDS = ("compute", "DRAM", "link", "vector", "buffer")
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    """One layer (with the pointwise layers fused into it).
+
+    `cycles` is its end minus the end of the layer before, in accelerator 0's clock; layers add up to the run.
+    `span_cycles` goes from its first load, which may overlap the layer before, to its last delivery. `bound` names what
+    was busy longest. `utilisation` is MACs over the peak of all accelerators in `cycles`. `energy` is pJ by component.
+    """
+
+    name: str
+    fused: tuple[str, ...]
+    cycles: int
+    span_cycles: int
+    macs: int
+    dram_bytes: int
+    link_bytes: int
+    bound: str
+    utilisation: float
+    energy: Mapping[str, float]
+
+    @property
+    def energy_pj(self) -> float:
+        """Energy of all components, pJ."""
+        return sum(self.energy.values())
+
+
+@dataclass(frozen=True)
+class Result:
+    """A simulated run.
+
+    `cycles` are in accelerator 0's clock, `seconds` exact to the femtosecond, energies in pJ. `dram_bytes` are whole
+    bursts on all channels; `link_bytes` counts a byte once per message, not per hop. `shortcuts` says how often each
+    shortcut of the engine fired. `assumptions` is what the numbers rest on, one line each.
+    """
+
+    workload: str
+    system: str
+    accelerators: int
+    dram: str
+    batch: int
+    parts: int
+    cycles: int
+    seconds: float
+    energy: Mapping[str, float]
+    macs: int
+    dram_bytes: int
+    link_bytes: int
+    layers: tuple[LayerResult, ...]
+    events: int
+    shortcuts: Mapping[str, int]
+    engine: str
+    assumptions: tuple[str, ...]
+
+    @property
+    def energy_pj(self) -> float:
+        """Energy of all components, pJ."""
+        return sum(self.energy.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values, for JSON."""
+        return {**asdict(self), "energy_pj": self.energy_pj}
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a layer; energies in pJ, one column a component."""
+        import pandas as pd
+
+        rows = []
+        for layer in self.layers:
+            row = asdict(layer)
+            row["fused"] = "+".join(row["fused"])
+            rows.append({**row, "energy_pj": layer.energy_pj} | {f"{c}_pj": e for c, e in row.pop("energy").items()})
+        return pd.DataFrame(rows).drop(columns="energy")
+
+
+def combined(results: list[Result]) -> Result:
+    """Runs one after the other, as one result."""
+    first = results[0]
+    if len(results) == 1:
+        return first
+    return Result(
+        workload="+".join(r.workload for r in results),
+        system=first.system,
+        accelerators=first.accelerators,
+        dram=first.dram,
+        batch=first.batch,
+        parts=first.parts,
+        cycles=sum(r.cycles for r in results),
+        seconds=sum(r.seconds for r in results),
+        energy={component: sum(r.energy[component] for r in results) for component in first.energy},
+        macs=sum(r.macs for r in results),
+        dram_bytes=sum(r.dram_bytes for r in results),
+        link_bytes=sum(r.link_bytes for r in results),
+        layers=tuple(layer for r in results for layer in r.layers),
+        events=sum(r.events for r in results),
+        shortcuts={name: sum(r.shortcuts[name] for r in results) for name in first.shortcuts},
+        engine=first.engine,
+        assumptions=first.assumptions,
+    )
