@@ -69,18 +69,12 @@ def _layer(stage: Stage, index: int, trace: Trace, moved: Movement, before_fs: i
 
 def _bound(stage: Stage, system: System) -> str:
     """What is busy longest in a stage: the busiest array, vector unit, channel or link."""
-    compute, vector, stalled, array_cycles = 0, 0, 0, 0
-    channels = [0.0] * system.channels
+    channels = [0] * system.channels
+    compute = vector = 0
     for a, nests in enumerate(stage.work):
-        cycles = lanes = moved = 0
-        for nest in nests:
-            stalled += nest.activity.stalled_cycles
-            for tile, count in nest.tallies():
-                cycles += tile.compute_cycles * count
-                lanes += tile.vector_cycles * count
-                moved += (tile.weight_bytes + tile.input_bytes + tile.output_bytes) * count
-        channels[system.channel_of(a)] += moved + stage.reads[a]
-        compute, vector, array_cycles = max(compute, cycles), max(vector, lanes), array_cycles + cycles
+        channels[system.channel_of(a)] += sum(nest.dram_bytes for nest in nests) + stage.reads[a]
+        compute = max(compute, sum(nest.compute_cycles for nest in nests))
+        vector = max(vector, sum(nest.vector_cycles for nest in nests))
     links: dict[int, int] = {}
     for message in stage.messages:
         if message.written:
@@ -95,7 +89,8 @@ def _bound(stage: Stage, system: System) -> str:
         "vector": vector / system.clock_hz,
     }
     bound = max(busy, key=busy.__getitem__)
-    return "buffer" if bound == "compute" and 2 * stalled > array_cycles else bound
+    array_cycles = sum(nest.compute_cycles * count for nest, count in stage.nests.items())
+    return "buffer" if bound == "compute" and 2 * stage.activity.stalled_cycles > array_cycles else bound
 
 
 def _check_conserved(layers: list[LayerResult], trace: Trace) -> None:

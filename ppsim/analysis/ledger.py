@@ -23,12 +23,7 @@ class Movement:
 
 def movement(stage: Stage, system: System) -> Movement:
     """What a stage's tiles and messages move; DRAM bytes are whole bursts."""
-    tiles = sum(
-        (tile.weight_bytes + tile.input_bytes + tile.output_bytes) * count
-        for nests in stage.work
-        for nest in nests
-        for tile, count in nest.tallies()
-    )
+    tiles = sum(nest.dram_bytes * count for nest, count in stage.nests.items())
     written = sum(system.dram.rounded(m.bytes) for m in stage.messages if m.written)
     sent = sum(m.bytes for m in stage.messages)
     return Movement(

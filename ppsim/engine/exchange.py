@@ -6,11 +6,10 @@ stage too. So what goes on inside a stage never depends on another accelerator, 
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 from ppsim.engine.accelerator import Accelerator
-from ppsim.engine.kernel import Kernel
+from ppsim.engine.kernel import RANK, Kernel
 from ppsim.engine.servers import Link
 from ppsim.mapping.program import Message, Program
 from ppsim.units import FS_PER_S
@@ -23,6 +22,7 @@ class Finished:
     exchange: Exchange
     accelerator: int
     stage: int
+    rank: int
 
     def fire(self, now: int) -> None:
         """Hand over to the exchange."""
@@ -36,6 +36,7 @@ class ReadBack:
     exchange: Exchange
     accelerator: int
     stage: int
+    rank: int
 
     def fire(self, now: int) -> None:
         """Hand over to the exchange."""
@@ -50,6 +51,7 @@ class Transit:
     message: Message
     stage: int
     number: int
+    rank: int
     waiting_for: int = 2
     hop: int = 0
     tail_out: int = 0
@@ -101,15 +103,20 @@ class Exchange:
         self.waiters: list[list[int]] = [[] for _ in stages]
         #: accelerators in an exchange right now: finished and not delivered, or sending
         self.busy = [0] * count
+        rank = RANK * system.channels
         for s, stage in enumerate(stages):
             for waited in stage.waits_for:
                 self.waiters[waited].append(s)
             for number, message in enumerate(stage.messages):
-                transit = Transit(self, message, s, number)
+                transit = Transit(self, message, s, number, rank)
+                rank += RANK
                 self.leaving[s][message.source].append(transit)
                 self.coming[s][message.destination].append(transit)
                 self.missing[s][message.destination] += 1
         self.idle_next = [self._idle_stages(a) for a in range(count)]
+
+    def _rank(self, accelerator: int) -> int:
+        return RANK * self.channel_of[accelerator]
 
     def _idle_stages(self, accelerator: int) -> list[bool]:
         return [not stage.work[accelerator] for stage in self.program.stages]
@@ -129,7 +136,7 @@ class Exchange:
     def finish_later(self, accelerator: int, stage: int, time: int) -> None:
         """An accelerator will have finished a stage at `time`."""
         self.busy[accelerator] += 1
-        self.kernel.at(time, Finished(self, accelerator, stage))
+        self.kernel.at(time, Finished(self, accelerator, stage, self._rank(accelerator)))
 
     def finished_at(self, accelerator: int, stage: int, now: int) -> None:
         """An accelerator has finished a stage in which it had work."""
@@ -144,10 +151,7 @@ class Exchange:
             self.busy[a] += 1
             unit = self.accelerators[a]
             rate = stage.rates[self.channel_of[a]]
-            unit.sends.waiting.append(
-                (stage.reads[a], rate, now, lambda at: self._read(a, s, at))
-            )
-            unit.exchange_reads.poke(now)
+            unit.exchange_reads.ask(stage.reads[a], rate, now, lambda at: self._read(a, s, at), now)
         else:
             self._release(self.leaving[s][a], now)
         self._release(self.coming[s][a], now)
@@ -155,7 +159,7 @@ class Exchange:
             self._deliver(a, s, now)
 
     def _read(self, a: int, s: int, now: int) -> None:
-        self.kernel.at(now + self.latency, ReadBack(self, a, s))
+        self.kernel.at(now + self.latency, ReadBack(self, a, s, self._rank(a)))
 
     def ready_to_send(self, a: int, s: int, now: int) -> None:
         """What accelerator a sends after stage s is on chip."""
@@ -189,8 +193,7 @@ class Exchange:
         def written(at: int) -> None:
             self.kernel.at(at + self.latency, transit)
 
-        unit.receives.waiting.append((size, rate, now, written))
-        unit.exchange_writes.poke(now)
+        unit.exchange_writes.ask(size, rate, now, written, now)
 
     def completed(self, transit: Transit, now: int) -> None:
         """A message's data is where it is needed."""

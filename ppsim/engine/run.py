@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ppsim.engine.accelerator import Accelerator, Item, Timed
+from ppsim.engine.accelerator import Accelerator
 from ppsim.engine.exchange import Exchange
-from ppsim.engine.kernel import Kernel
+from ppsim.engine.kernel import RANK, Kernel
+from ppsim.engine.loading import Item, Timed
+from ppsim.engine.loops import main_loop
 from ppsim.engine.servers import Channel
 from ppsim.engine.shortcuts import SteadyState
 from ppsim.engine.trace import SERVERS, ChannelUse, LinkUse, Trace
@@ -20,7 +22,7 @@ def run(program: Program, engine: str = "auto") -> Trace:
         raise InputError(f"engine={engine!r} is unknown; accepted: {', '.join(ENGINES)}")
     system = program.system
     kernel = Kernel()
-    channels = [Channel() for _ in range(system.channels)]
+    channels = [Channel(system.dram.quantum_bytes, number * RANK) for number in range(system.channels)]
     start = system.launch_fs
     accelerators: list[Accelerator] = []
     timed: dict[int, list[Timed]] = {}
@@ -38,7 +40,6 @@ def run(program: Program, engine: str = "auto") -> Trace:
                 _items(program, a, number, timed),
                 kernel,
                 channels[number],
-                system.dram.quantum_bytes,
                 system.dram.latency_fs,
                 start,
                 len(program.stages),
@@ -50,7 +51,7 @@ def run(program: Program, engine: str = "auto") -> Trace:
     for accelerator in accelerators:
         accelerator.weights.poke(start)
     exchange.begin(start)
-    kernel.run(steady.after_event if steady else None)
+    kernel.run()
     _check_complete(program, exchange)
     return Trace(
         program=program,
@@ -89,8 +90,8 @@ def _items(program: Program, a: int, channel: int, timed: dict[int, list[Timed]]
                     loads=(any(t.weight_bytes for t in tiles), any(t.input_bytes for t in tiles)),
                     stores=any(t.output_bytes for t in tiles),
                     last=number == len(nests) - 1,
-                    weight_space=nest.weight_space,
-                    input_space=nest.input_space,
+                    space=(nest.weight_space, nest.input_space),
+                    loop=main_loop(nest.counts),
                 )
             )
     return items

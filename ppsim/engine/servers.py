@@ -1,4 +1,4 @@
-"""What is reserved: DRAM channels and links. And the DMA streams that queue for a channel.
+"""What is reserved - DRAM channels and links - and the DMA streams that queue for a channel.
 
 A server that serves first come, first served needs no queue: a reservation takes it from the later of now and the end
 of the reservation before.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from heapq import heappush
 
 from ppsim.engine.kernel import Kernel
 from ppsim.engine.trace import Ends
@@ -17,111 +17,125 @@ from ppsim.units import FS_PER_S
 IDLE, WAKING, SERVING = 0, 1, 2
 
 
-@dataclass(slots=True)
 class Channel:
     """A DRAM channel: when it is free, and what it has served."""
 
-    free: int = 0
-    busy_fs: int = 0
-    bytes: int = 0
-    quanta: int = 0
+    __slots__ = ("busy_fs", "bytes", "free", "quanta", "quantum", "rank")
+
+    def __init__(self, quantum: int, rank: int) -> None:
+        self.quantum, self.rank = quantum, rank
+        self.free = self.busy_fs = self.bytes = self.quanta = 0
 
 
-@dataclass(slots=True)
 class Link:
     """A directed link: when it is free, and what it has carried."""
 
-    free: int = 0
-    busy_fs: int = 0
-    bytes: int = 0
+    __slots__ = ("busy_fs", "bytes", "free")
+
+    def __init__(self) -> None:
+        self.free = self.busy_fs = self.bytes = 0
 
 
-@dataclass(slots=True)
 class Stream:
-    """One of an accelerator's DMA engines. It has at most one quantum waiting at its channel, which makes the channel
-    round-robin among streams.
+    """One of an accelerator's DMA engines, the base of all of them.
 
-    `next_request` is asked for (bytes, rate, earliest time) when the stream is idle, and `finished` is told when a
-    request has been served (its data is there one DRAM latency later).
+    It has at most one quantum waiting at its channel, which makes the channel round-robin among streams. A subclass
+    says what to move next (`start`) and what follows when a request has been served (`served`); its data is there one
+    DRAM latency later.
     """
 
-    kernel: Kernel
-    channel: Channel
-    quantum: int
-    next_request: Callable[[int], tuple[int, int, int] | None]
-    finished: Callable[[int], None]
-    state: int = IDLE
-    remaining: int = 0
-    rate: int = 1
-    due: int = 0
-    order: int = 0
-    ends: Ends = field(default_factory=Ends)
-    starts: list[int] = field(default_factory=list)
+    __slots__ = ("channel", "due", "ends", "kernel", "order", "rank", "rate", "remaining", "state")
+
+    def __init__(self, kernel: Kernel, channel: Channel) -> None:
+        self.kernel, self.channel, self.rank = kernel, channel, channel.rank
+        self.state, self.remaining, self.rate = IDLE, 0, 1
+        #: when the pending event is due, and its place among events due at the same time
+        self.due = self.order = 0
+        self.ends = Ends()
+
+    def start(self, now: int) -> int:
+        """Begin the next request: set `rate` and return its bytes. 0 if there is none to begin now; a request that may
+        begin at a known later time calls `wake_at`.
+        """
+        raise NotImplementedError
+
+    def served(self, now: int) -> None:
+        """The request has left the channel."""
+        raise NotImplementedError
 
     def poke(self, now: int) -> None:
-        """Start the next request if the stream is idle and there is one; wake up later if it is not due yet."""
-        if self.state != IDLE:
-            return
-        request = self.next_request(now)
-        if request is None:
-            return
-        size, rate, earliest = request
-        if earliest > now:
-            self.state = WAKING
-            self.due = earliest
-            self.order = self.kernel.at(earliest, self)
-            return
-        self.state = SERVING
-        self.remaining = size
-        self.rate = rate
-        self._serve(now)
+        """Begin the next request if the stream is idle and there is one."""
+        if self.state == IDLE and (size := self.start(now)):
+            self.state = SERVING
+            self.remaining = size
+            self._serve(now)
+
+    def wake_at(self, time: int) -> None:
+        """Try again at `time`."""
+        self.state = WAKING
+        self.due = time
+        self.order = self.kernel.at(time, self)
 
     def fire(self, now: int) -> None:
         """A quantum has been served, or it is time to wake."""
-        if self.state == WAKING:
-            self.state = IDLE
-            self.poke(now)
-        elif self.remaining:
+        if self.remaining:
             self._serve(now)
+            return
+        if self.state == SERVING:
+            self.ends.recorded.append(now)
+            self.state = IDLE
+            self.served(now)
         else:
             self.state = IDLE
-            self.ends.append(now)
-            self.finished(now)
+        if self.state == IDLE:
             self.poke(now)
 
     def _serve(self, now: int) -> None:
-        channel = self.channel
-        size = self.remaining if self.remaining < self.quantum else self.quantum
+        channel, kernel, size = self.channel, self.kernel, self.remaining
+        if size > channel.quantum:
+            size = channel.quantum
         self.remaining -= size
         duration = -(-size * FS_PER_S // self.rate)
-        end = (channel.free if channel.free > now else now) + duration
+        self.due = end = (channel.free if channel.free > now else now) + duration
         channel.free = end
         channel.busy_fs += duration
         channel.bytes += size
         channel.quanta += 1
-        self.due = end
-        self.order = self.kernel.at(end, self)
+        kernel.sequence += 1
+        self.order = order = self.rank + kernel.sequence
+        heappush(kernel.heap, (end, order, self))
 
 
-@dataclass(slots=True)
-class RequestQueue:
-    """Requests for a stream in the order they came: (bytes, rate, earliest time, what to call when served)."""
+class QueueStream(Stream):
+    """A stream that serves requests in the order they were asked for: (bytes, rate, earliest time, what follows)."""
 
-    waiting: deque[tuple[int, int, int, Callable[[int], None] | None]] = field(default_factory=deque)
-    under_way: Callable[[int], None] | None = None
+    __slots__ = ("follows", "waiting")
 
-    def next_request(self, now: int) -> tuple[int, int, int] | None:
+    def __init__(self, kernel: Kernel, channel: Channel) -> None:
+        super().__init__(kernel, channel)
+        self.waiting: deque[tuple[int, int, int, Callable[[int], None]]] = deque()
+        self.follows: Callable[[int], None] | None = None
+
+    def ask(self, size: int, rate: int, earliest: int, follows: Callable[[int], None], now: int) -> None:
+        """Queue a request."""
+        self.waiting.append((size, rate, earliest, follows))
+        if self.state == IDLE:
+            self.poke(now)
+
+    def start(self, now: int) -> int:
         """The oldest request; it stays in the queue until it may start."""
         if not self.waiting:
-            return None
-        size, rate, earliest, then = self.waiting[0]
-        if earliest <= now:
-            self.waiting.popleft()
-            self.under_way = then
-        return size, rate, earliest
+            return 0
+        size, rate, earliest, follows = self.waiting[0]
+        if earliest > now:
+            self.wake_at(earliest)
+            return 0
+        self.waiting.popleft()
+        self.rate, self.follows = rate, follows
+        return size
 
-    def finished(self, now: int) -> None:
+    def served(self, now: int) -> None:
         """Tell whoever asked."""
-        then, self.under_way = self.under_way, None
-        if then is not None:
-            then(now)
+        follows, self.follows = self.follows, None
+        assert follows is not None
+        follows(now)

@@ -10,46 +10,19 @@ what tile-by-tile simulation would do.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
-from ppsim.engine.accelerator import Accelerator, Item, Loader
+from ppsim.engine.accelerator import Accelerator
 from ppsim.engine.exchange import Exchange
 from ppsim.engine.kernel import Kernel
-from ppsim.engine.servers import Channel, RequestQueue
+from ppsim.engine.loading import LoadStream
+from ppsim.engine.servers import Channel
 from ppsim.engine.trace import Ends, Repetition
 
-#: a loop with fewer turns than this is simulated as it is
-FEWEST_TURNS = 6
 #: states written down for one nest of the leader before its component is taken to be irregular
 MOST_PROBES = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Loop:
-    """The loop of a nest to collapse: a turn has `unit` tiles; the loop's indices start again every `span` tiles."""
-
-    unit: int
-    span: int
-
-    def middle(self, position: int) -> tuple[int, int]:
-        """Tiles [low, high) of the middle turns around `position`."""
-        base = position - position % self.span
-        return base + self.unit, base + self.span - self.unit
-
-
-def main_loop(counts: tuple[int, int, int, int]) -> Loop | None:
-    """The loop whose collapse leaves the fewest tiles to simulate; None when all are short."""
-    best: tuple[int, Loop] | None = None
-    for level, turns in enumerate(counts):
-        if turns < FEWEST_TURNS:
-            continue
-        unit = prod(counts[level + 1 :])
-        left = prod(counts[:level]) * FEWEST_TURNS * unit
-        if best is None or left < best[0]:
-            best = left, Loop(unit, unit * turns)
-    return best[1] if best else None
 
 
 @dataclass(slots=True)
@@ -66,37 +39,50 @@ class Component:
 
     def __init__(self, members: list[Accelerator], channel: Channel, everything: bool, run: SteadyState) -> None:
         self.members, self.channel, self.everything, self.run = members, channel, everything, run
-        self.leader: Accelerator | None = None
-        self.seen: dict[Any, _Snapshot] = {}
-        self.probes = 0
-        self.epoch: tuple[int, int] | None = None
-        for member in members:
-            member.on_resolve = self.resolved
         self.actors = {id(stream) for member in members for stream in member.streams}
+        self.seen: dict[Any, _Snapshot] = {}
+        self.hints: set[Any] = set()
+        self.probes = 0
+        self.leader = members[0]
+        self.epoch: tuple[int, int, int] | None = None
+        self.turned_at = 0
+        for member in members:
+            member.on_turn = self.turned
 
-    def resolved(self, unit: Accelerator, now: int) -> None:
-        """Probe when the leader starts another turn of its loop."""
-        if self.leader is None or self.leader.item >= len(self.leader.items):
-            self.leader = unit
-        if unit is not self.leader:
-            if self.leader.ready[self.leader.items[self.leader.item].stage]:
-                return
-            self.leader = unit  # the old leader waits for an exchange
-        if unit.item >= len(unit.items):
-            return
-        loop = self.run.loop_of(unit.items[unit.item])
-        if loop is None:
-            return
-        low, high = loop.middle(unit.position)
-        if not low <= unit.position < high or unit.position % loop.unit:
-            return
-        epoch = (unit.index, unit.item, low)
-        if epoch != self.epoch:
-            self.epoch, self.probes = epoch, 0
-            self.seen.clear()
-        if self.probes < MOST_PROBES:
+    def turned(self, unit: Accelerator) -> None:
+        """The unit's loop turns once more: look for a repetition if it leads the component.
+
+        It leads from its first turn in a nest until it leaves the nest.
+        """
+        loop = unit.items[unit.item].loop
+        assert loop is not None
+        low, _ = loop.middle(unit.position)
+        unit.turn_at = loop.next_turn(unit.position)
+        if self.epoch is None or unit is self.leader or self.leader.item != self.epoch[1]:
+            epoch = (unit.index, unit.item, low)
+            if epoch != self.epoch:
+                self.leader, self.epoch, self.probes = unit, epoch, 0
+                self.seen.clear()
+                self.hints.clear()
+            if self.probes < MOST_PROBES:
+                self.run.kernel.defer(self._look)
+
+    def _look(self, now: int) -> None:
+        """Probe if what is cheap to compare has been seen before."""
+        leader = self.leader
+        hint = (
+            now - self.turned_at,
+            leader.array_free - now,
+            leader.weights.occupied,
+            leader.inputs.occupied,
+            *(stream.remaining for stream in leader.streams),
+        )
+        self.turned_at = now
+        if len(self.members) <= 2 or hint in self.hints:
             self.probes += 1
-            self.run.pending.append((self, now))
+            self.probe(now)
+        else:
+            self.hints.add(hint)
 
     def probe(self, now: int) -> None:
         """Compare the state with those seen; on a repetition, move ahead."""
@@ -113,7 +99,7 @@ class Component:
             (limit // advance for limit, advance in self._limits(before, here, reach) if advance > 0), default=0
         )
         if times > 0:
-            self._skip(before, here, times, reach)
+            self._skip(before, here, times)
             self.seen.clear()
 
     def _ends(self) -> list[Ends]:
@@ -147,7 +133,7 @@ class Component:
                 state.append((m.item, m.position))
                 low = high = unit = 0
             else:
-                loop = self.run.loop_of(m.items[m.item])
+                loop = m.items[m.item].loop
                 if loop is None:
                     return None
                 unit = loop.unit
@@ -156,20 +142,20 @@ class Component:
                     return None
                 state.append((m.item, m.position % unit, low))
             furthest = m.position
-            for loader in m.loaders:
-                inside = not waiting and loader.item == m.item and low <= loader.position < high
+            for load in (m.weights, m.inputs):
+                inside = not waiting and load.item == m.item and low <= load.position < high
                 if inside:
-                    furthest = max(furthest, loader.position)
-                    state.append(loader.position - m.position)
-                else:
-                    state.append((loader.item, loader.position))
-                loader.settle(now)
+                    furthest = max(furthest, load.position)
+                load.settle(now)
                 state.append(
                     (
-                        loader.occupied,
-                        loader.in_use,
-                        tuple((time - now, size) for time, size in loader.releases),
-                        tuple((max(0, time - now), size) for time, size in loader.arrivals),
+                        (-1, load.position - m.position) if inside else (load.item, load.position),
+                        load.occupied,
+                        load.in_use,
+                        load.loading,
+                        [(time - now, size) for time, size in load.releases],
+                        [(time - now if time > now else 0, size) for time, size in load.arrivals],
+                        [(until - now, space) for until, space in load.closing if until > now],
                     )
                 )
             if not waiting:
@@ -178,37 +164,35 @@ class Component:
                 (
                     max(0, m.array_free - now),
                     max(0, m.vector_free - now),
-                    _ahead(m.output_slots, now),
-                    tuple((until - now, space) for until, space in m.closing if until > now),
-                    tuple((size, rate, max(0, due - now)) for size, rate, due, _ in m.stores.waiting),
-                    m.stores.under_way is not None,
+                    [time - now if time > now else 0 for time in m.output_slots],
+                    [(size, rate, due - now if due > now else 0) for size, rate, due, _ in m.outputs.waiting],
                 )
             )
             for number, stream in enumerate(m.streams):
-                state.append((stream.state, stream.remaining, stream.rate))
                 if stream.state:
-                    state.append(stream.due - now)
+                    state.append((number, stream.state, stream.remaining, stream.rate, stream.due - now))
                     pending.append((stream.order, m.index * 8 + number))
         pending.sort()
-        state.append(tuple(actor for _, actor in pending))
+        state.append([actor for _, actor in pending])
         state.append(max(0, self.channel.free - now))
-        return tuple(state), reach
+        return repr(state), reach
 
-    def _skip(self, before: _Snapshot, here: _Snapshot, times: int, reach: list[int]) -> None:
+    def _skip(self, before: _Snapshot, here: _Snapshot, times: int) -> None:
         shift = times * (here.now - before.now)
         for end, old, new in zip(self._ends(), before.counts, here.counts, strict=True):
             if new > old:
                 end.repetitions.append(Repetition(new, new - old, times, here.now - before.now))
         for m, old, new in zip(self.members, before.positions, here.positions, strict=True):
             advance = times * (new - old)
-            for loader in m.loaders:
-                self._move_loader(loader, m, advance, shift)
-            m.position += advance
+            for load in (m.weights, m.inputs):
+                _move_load(load, m, advance, shift)
+            if advance and (loop := m.items[m.item].loop):
+                m.position += advance
+                m.turn_at = loop.next_turn(m.position)
             m.array_free += shift
             m.vector_free += shift
-            m.output_slots = type(m.output_slots)(t + shift for t in m.output_slots)
-            m.closing = type(m.closing)((t + shift, space) for t, space in m.closing)
-            _move_queue(m.stores, shift)
+            m.output_slots = deque(t + shift for t in m.output_slots)
+            m.outputs.waiting = deque((size, rate, due + shift, then) for size, rate, due, then in m.outputs.waiting)
             for stream in m.streams:
                 stream.due += shift
         channel, (busy, size, quanta) = self.channel, before.channel
@@ -220,47 +204,29 @@ class Component:
         self.run.count += 1
         self.run.skipped_events += times * (here.events - before.events)
 
-    def _move_loader(self, loader: Loader, m: Accelerator, advance: int, shift: int) -> None:
-        if advance and loader.item == m.item:
-            loop = self.run.loop_of(m.items[m.item])
-            assert loop is not None
-            low, high = loop.middle(m.position)
-            if low <= loader.position < high:
-                loader.position += advance
-        loader.releases = type(loader.releases)((t + shift, size) for t, size in loader.releases)
-        loader.arrivals = type(loader.arrivals)((t + shift, size) for t, size in loader.arrivals)
 
-
-def _ahead(times: Any, now: int) -> tuple[int, ...]:
-    return tuple(max(0, t - now) for t in times)
-
-
-def _move_queue(queue: RequestQueue, shift: int) -> None:
-    queue.waiting = type(queue.waiting)((size, rate, due + shift, then) for size, rate, due, then in queue.waiting)
+def _move_load(load: LoadStream, m: Accelerator, advance: int, shift: int) -> None:
+    """Move a load stream ahead; its position too if it is among the middle turns its accelerator moves over."""
+    if advance and load.item == m.item and (loop := m.items[m.item].loop):
+        low, high = loop.middle(m.position)
+        if low <= load.position < high:
+            load.position += advance
+    load.releases = deque((time + shift, size) for time, size in load.releases)
+    load.arrivals = deque((time + shift, size) for time, size in load.arrivals)
+    load.closing = deque((until + shift, space) for until, space in load.closing)
 
 
 class SteadyState:
     """The shortcut for a whole run: one component for each channel."""
 
-    def __init__(self, kernel: Kernel, exchange: Exchange, accelerators: list[Accelerator], channels: list[Channel]) -> None:
+    def __init__(
+        self, kernel: Kernel, exchange: Exchange, accelerators: list[Accelerator], channels: list[Channel]
+    ) -> None:
         self.kernel, self.exchange = kernel, exchange
         self.count = 0
         self.skipped_events = 0
-        self.pending: list[tuple[Component, int]] = []
-        self._loops: dict[int, Loop | None] = {}
-        for number, channel in enumerate(channels):
-            members = [a for a in accelerators if exchange.channel_of[a.index] == number]
-            Component(members, channel, len(members) == len(accelerators), self)
-
-    def loop_of(self, item: Item) -> Loop | None:
-        """The loop of an item's nest to collapse."""
-        key = id(item.nest)
-        if key not in self._loops:
-            self._loops[key] = main_loop(item.nest.counts)
-        return self._loops[key]
-
-    def after_event(self) -> None:
-        """Probe what the event that has just been handled gave reason to."""
-        for component, now in self.pending:
-            component.probe(now)
-        self.pending.clear()
+        members: list[list[Accelerator]] = [[] for _ in channels]
+        for accelerator in accelerators:
+            members[exchange.channel_of[accelerator.index]].append(accelerator)
+        for behind, channel in zip(members, channels, strict=True):
+            Component(behind, channel, len(behind) == len(accelerators), self)

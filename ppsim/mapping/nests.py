@@ -22,16 +22,16 @@ def gemm_nest(problem: Problem, tiling: Tiling) -> Nest:
     n_count, k_count = ceil_div(problem.n, tiling.n), ceil_div(problem.k, tiling.k)
     counts = (images, strips, n_count, k_count) if tiling.m_outer else (n_count, images, strips, k_count)
     tiles: dict[States, Tile] = {}
-    activity = Activity()
+    done: list[tuple[Activity, int]] = []
     for states, occurs in state_tallies(counts):
-        tiles[states], done = _Cut.at(problem, tiling, counts, states).tile()
-        activity = activity + done.times(occurs)
+        tiles[states], activity = _Cut.at(problem, tiling, counts, states).tile()
+        done.append((activity, occurs))
     inputs = 2 * max(tile.input_bytes for tile in tiles.values())
     weights = problem.space
     if not problem.input_on_chip:  # a staged input has its place among the activations kept on chip
         weights -= inputs
     weights -= ceil_div(output_slot_bits(problem) * min(problem.n, tiling.n) * _rows_of(problem, tiling), 8)
-    return Nest(counts, tiles, activity, max(weights, 2 * max(t.weight_bytes for t in tiles.values())), inputs)
+    return Nest(counts, tiles, Activity.total(done), max(weights, 2 * max(t.weight_bytes for t in tiles.values())), inputs)
 
 
 def _rows_of(problem: Problem, tiling: Tiling) -> int:

@@ -42,6 +42,9 @@ class _Placement:
         self.space = system.buffer.bytes - stays.reserved_bytes
         self.links: dict[tuple[int, int], int] = {}
         self.routes: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.product_nests: dict[tuple[int, Product, bool], Nest] = {}
+        #: what an accelerator gets of its channel when all behind it are busy
+        self.bits_per_cycle = 8 * system.dram_bytes_per_cycle / system.dram.group_size(system.accelerators)
         self.channel = [system.channel_of(a) for a in range(system.accelerators)]
 
     def program(self) -> Program:
@@ -72,6 +75,12 @@ class _Placement:
         return self._vector_nests(index, a)
 
     def _product_nest(self, index: int, a: int, product: Product) -> Nest:
+        key = (index, product, self._output_on_chip(index, a))
+        if key not in self.product_nests:
+            self.product_nests[key] = self._tiled(*key)
+        return self.product_nests[key]
+
+    def _tiled(self, index: int, product: Product, output_on_chip: bool) -> Nest:
         step, system, gemm = self.steps[index], self.system, product.gemm
         staged = self.stays.staged[index]
         problem = Problem(
@@ -82,7 +91,7 @@ class _Placement:
             window=step.window,
             input_channels=product.input_channels,
             input_on_chip=self.stays.kept[step.source] or staged,
-            output_on_chip=self._output_on_chip(index, a),
+            output_on_chip=output_on_chip,
             staged_bits=product.input_features * self.batch * self.bits if staged else 0,
             vector_operations_per_output=ceil_div(step.vector_operations, step.features * self.batch),
             space=self.space,
@@ -92,7 +101,8 @@ class _Placement:
             lanes=system.vector.lanes if system.vector.enabled else 0,
         )
         try:
-            return gemm_nest(problem, candidates(problem).choose(8 * system.dram_bytes_per_cycle))
+            tiling = candidates(problem).choose(self.bits_per_cycle, prefetched=index > 1)
+            return gemm_nest(problem, tiling)
         except InputError as error:
             raise InputError(f"{system.name}: layer {step.name!r}: {error}") from None
 
@@ -158,10 +168,11 @@ class _Placement:
         """Bytes/s of each channel for the mix of reads and writes of this stage."""
         read, written = [0] * self.system.channels, [0] * self.system.channels
         for a, nests in enumerate(work):
+            channel = self.channel[a]
+            read[channel] += reads[a] * 8
             for nest in nests:
-                read[self.channel[a]] += nest.activity.weight_bits + nest.activity.input_bits
-                written[self.channel[a]] += nest.activity.output_bits
-            read[self.channel[a]] += reads[a] * 8
+                read[channel] += nest.activity.weight_bits + nest.activity.input_bits
+                written[channel] += nest.activity.output_bits
         for message in messages:
             if message.written:
                 written[self.channel[message.destination]] += message.bytes * 8

@@ -8,11 +8,13 @@ messages carry activations.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import product
 from math import prod
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -52,13 +54,18 @@ class Activity:
     output_bits: int = 0
     stalled_cycles: int = 0
 
-    def __add__(self, other: Activity) -> Activity:
-        """Sum, field by field."""
-        return Activity(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+    @staticmethod
+    def total(parts: Iterable[tuple[Activity, int]]) -> Activity:
+        """The sum of activities, each as often as stated."""
+        sums = [0] * len(_ACTIVITIES)
+        for part, count in parts:
+            for i, amount in enumerate(_amounts(part)):
+                sums[i] += amount * count
+        return Activity(*sums)
 
-    def times(self, count: int) -> Activity:
-        """`count` times this."""
-        return Activity(*(getattr(self, f.name) * count for f in fields(self)))
+
+_ACTIVITIES = tuple(f.name for f in fields(Activity))
+_amounts = attrgetter(*_ACTIVITIES)
 
 
 FIRST, MIDDLE, LAST = 0, 1, 2
@@ -110,6 +117,21 @@ class Nest:
         """Each kind of tile with how often it occurs."""
         for states, occurs in state_tallies(self.counts):
             yield self.tiles[states], occurs
+
+    @cached_property
+    def dram_bytes(self) -> int:
+        """Bytes all tiles load and store, in whole bursts."""
+        return sum((t.weight_bytes + t.input_bytes + t.output_bytes) * n for t, n in self.tallies())
+
+    @cached_property
+    def compute_cycles(self) -> int:
+        """Cycles of the arrays, all tiles together."""
+        return sum(tile.compute_cycles * occurs for tile, occurs in self.tallies())
+
+    @cached_property
+    def vector_cycles(self) -> int:
+        """Cycles of the vector unit, all tiles together."""
+        return sum(tile.vector_cycles * occurs for tile, occurs in self.tallies())
 
 
 #: nests up to this length list the kinds of their tiles
@@ -181,19 +203,15 @@ class Stage:
     messages: tuple[Message, ...]
     rates: tuple[int, ...]
 
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates on all accelerators."""
-        return self.activity.macs
+    @cached_property
+    def nests(self) -> Mapping[Nest, int]:
+        """The different nests of all accelerators, with how often each occurs."""
+        return Counter(nest for nests in self.work for nest in nests)
 
-    @property
+    @cached_property
     def activity(self) -> Activity:
         """Activity of all accelerators."""
-        total = Activity()
-        for nests in self.work:
-            for nest in nests:
-                total = total + nest.activity
-        return total
+        return Activity.total((nest.activity, count) for nest, count in self.nests.items())
 
 
 @dataclass(frozen=True, eq=False)

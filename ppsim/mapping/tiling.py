@@ -78,19 +78,20 @@ class Candidates:
     tilings: tuple[Tiling, ...]
     dram_bits: Ints
     cycles: Ints
-    first_load_bits: Ints
+    first_weight_bits: Ints
+    first_input_bits: Ints
     last_cycles: Ints
     tiles: Ints
 
-    def choose(self, bits_per_cycle: float) -> Tiling:
+    def choose(self, bits_per_cycle: float, prefetched: bool) -> Tiling:
         """The fastest by estimate at a DRAM bandwidth; among equals, the one with the fewest tiles.
 
-        Estimate: the longer of computing and moving, and what cannot overlap: the first load and the last tile.
+        Estimate: the longer of computing and moving, and what cannot overlap: the last tile, the first inputs, and the
+        first weights unless an earlier layer gives the time to prefetch them.
         """
+        first = self.first_input_bits if prefetched else self.first_input_bits + self.first_weight_bits
         estimate = (
-            np.maximum(self.cycles, self.dram_bits / bits_per_cycle)
-            + self.first_load_bits / bits_per_cycle
-            + self.last_cycles
+            np.maximum(self.cycles, self.dram_bits / bits_per_cycle) + first / bits_per_cycle + self.last_cycles
         )
         near = np.flatnonzero(estimate <= estimate.min() * (1 + TOLERANCE))
         return self.tilings[int(near[np.argmin(self.tiles[near])])]
@@ -151,7 +152,6 @@ def candidates(problem: Problem) -> Candidates:
             f"bytes and {problem.space} are free; make buffer.kib larger by {more} or lower buffer.activation_fraction"
         )
     s, k, n, m_outer, folds, input_tile = (column[keep] for column in (s, k, n, order == 0, folds, input_tile))
-    stream = {name: column[keep] for name, column in size.items()}[flow.stream]
 
     m_count = -(-height // rows[s]) * -(-problem.images // images[s])
     k_count, n_count = -(-problem.k // k), -(-problem.n // n)
@@ -165,23 +165,25 @@ def candidates(problem: Problem) -> Candidates:
         dram_bits += problem.m * problem.n * problem.bits
 
     extra = wavefront_cycles(array.rows, array.cols, flow.stationary)
+    turns = _Turns(problem, rows[s], images[s], k, n)
+    all_folds = turns.folds(flow.spatial_rows, array.rows) * turns.folds(flow.spatial_cols, array.cols)
+    stream = {"m": rows[s] * images[s] * width, "k": k, "n": n}[flow.stream]
     shares = -(-folds // array.count)
-    tail = np.zeros_like(stream)
     if array.overlapped:
-        turn = np.maximum(stream, array.rows)
-        tile_cycles, tail = shares * turn, stream + extra - turn
-    elif flow.stationary:
-        tile_cycles = shares * (stream + extra)
-    else:  # a fold cut along k pays for its wavefront once
-        tile_cycles = shares * (stream + extra // k_count)
-    tiles = m_count * k_count * n_count
+        cycles = all_folds * turns.at_least(flow.stream, array.rows) // array.count
+        last_cycles = (shares - 1) * np.maximum(stream, array.rows) + stream + extra
+    else:  # a fold of an output-stationary array that is cut along k pays for its wavefront once
+        paid = turns.count(flow.stream) if flow.stationary else 1
+        cycles = all_folds * (turns.at_least(flow.stream, 1) + paid * extra) // array.count
+        last_cycles = shares * (stream + extra)
     columns = np.stack(
         [
             dram_bits,
-            tile_cycles * tiles + tail,
-            k * n * problem.bits + input_tile + problem.staged_bits,
-            tile_cycles + tail,
-            tiles,
+            cycles,
+            k * n * problem.bits,
+            input_tile + problem.staged_bits,
+            last_cycles,
+            m_count * k_count * n_count,
         ]
     )
     front = _undominated(columns)
@@ -191,6 +193,37 @@ def candidates(problem: Problem) -> Candidates:
         ),
         *columns[:, front],
     )
+
+
+class _Turns:
+    """Turns of the loops of many tilings at once, for sums of a tile's cost over all of them."""
+
+    def __init__(self, problem: Problem, rows: Ints, images: Ints, k: Ints, n: Ints) -> None:
+        height, width = m_extent(problem)
+        self.repeats = {"m": -(-problem.images // images), "k": 1, "n": 1}
+        self.scale = {"m": width * images, "k": 1, "n": 1}
+        self.turns: dict[str, Ints] = {}
+        self.piece: dict[str, Ints] = {}
+        self.last: dict[str, Ints] = {}
+        for dimension, whole, piece in (("m", height, rows), ("k", problem.k, k), ("n", problem.n, n)):
+            turns = -(-whole // piece)
+            self.turns[dimension] = turns
+            self.piece[dimension] = piece * self.scale[dimension]
+            self.last[dimension] = (whole - (turns - 1) * piece) * self.scale[dimension]
+
+    def count(self, dimension: str) -> Ints:
+        """Turns of a dimension's loop."""
+        return self.turns[dimension] * self.repeats[dimension]
+
+    def folds(self, dimension: str, granule: int) -> Ints:
+        """Folds of `granule` in all pieces together, each piece rounded up by itself."""
+        whole = (self.turns[dimension] - 1) * -(-self.piece[dimension] // granule)
+        return self.repeats[dimension] * (whole - (-self.last[dimension] // granule))
+
+    def at_least(self, dimension: str, floor: int) -> Ints:
+        """Sum of the pieces, each counted as `floor` if it is smaller."""
+        whole = (self.turns[dimension] - 1) * np.maximum(self.piece[dimension], floor)
+        return self.repeats[dimension] * (whole + np.maximum(self.last[dimension], floor))
 
 
 def _tile_sizes(problem: Problem) -> tuple[list[tuple[int, int]], list[int], list[int]]:

@@ -1,0 +1,145 @@
+"""The load streams of an accelerator: which tile comes next, and when there is room for it in the scratchpad."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ppsim.engine.kernel import Kernel
+from ppsim.engine.loops import Loop
+from ppsim.engine.servers import Channel, Stream
+from ppsim.mapping.program import Nest
+
+if TYPE_CHECKING:
+    from ppsim.engine.accelerator import Accelerator
+
+#: a tile with its durations: weight bytes, input bytes, compute fs, vector fs, output bytes, opens an output tile
+Timed = tuple[int, int, int, int, int, bool]
+WEIGHTS, INPUTS = 0, 1
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """A nest in an accelerator's program order, with the stage it belongs to and that stage's DRAM rate."""
+
+    stage: int
+    nest: Nest
+    kinds: Sequence[int]
+    tiles: list[Timed]
+    length: int
+    rate: int
+    loads: tuple[bool, bool]
+    stores: bool
+    last: bool
+    space: tuple[int, int]
+    loop: Loop | None
+
+    @property
+    def first_turn(self) -> int:
+        """The tile at which the loop to collapse turns for the first time; -1 if there is none."""
+        return self.loop.unit if self.loop else -1
+
+
+class LoadStream(Stream):
+    """Loads the weights or the inputs of tiles ahead of the arrays, as far as there is room.
+
+    `occupied` bytes are loaded or being loaded; `releases` are the (time, bytes) of those known to become free.
+    `arrivals` are the (time, bytes) of loaded tiles the arrays have not begun, `in_use` the bytes of the one they work
+    on, `loading` those of the one under way.
+    """
+
+    __slots__ = ("arrivals", "closing", "in_use", "item", "loading", "occupied", "operand", "position", "releases", "unit")
+
+    def __init__(self, operand: int, unit: Accelerator, kernel: Kernel, channel: Channel) -> None:
+        super().__init__(kernel, channel)
+        self.operand, self.unit = operand, unit
+        self.item = self.position = self.occupied = self.in_use = self.loading = 0
+        self.releases: deque[tuple[int, int]] = deque()
+        self.arrivals: deque[tuple[int, int]] = deque()
+        #: nests whose last tile is reserved but not over: until when, and the room they leave
+        self.closing: deque[tuple[int, int]] = deque()
+
+    def start(self, now: int) -> int:
+        """The next tile's load, once there is room; what depends on the stage before waits for the stage's inputs."""
+        unit, operand = self.unit, self.operand
+        items, count = unit.items, len(unit.items)
+        while True:
+            if self.item >= count:
+                return 0
+            item = items[self.item]
+            if item.loads[operand]:
+                if operand == INPUTS and not unit.ready[item.stage]:
+                    return 0
+                kinds, tiles, position, length = item.kinds, item.tiles, self.position, item.length
+                size = 0
+                while position < length and not (size := tiles[kinds[position]][operand]):
+                    position += 1
+                self.position = position
+                if size:
+                    break
+            self.item += 1
+            self.position = 0
+        earliest = self._room_from(size, item, now)
+        if earliest > now:
+            self.wake_at(earliest)
+            return 0
+        if earliest < 0:
+            return 0
+        self.occupied += size
+        self.position = position + 1
+        self.loading = size
+        self.rate = item.rate
+        if unit.started[item.stage] < 0:
+            unit.started[item.stage] = now
+        return size
+
+    def _room_from(self, size: int, item: Item, now: int) -> int:
+        """When `size` bytes fit; -1 if that is not known yet."""
+        room = item.space[self.operand]
+        if self.operand == INPUTS:
+            return self._fits_from(size, room, now)
+        unit = self.unit
+        if unit.item < self.item:  # tiles of several nests are on chip: the tightest says how much room there is
+            room = min(i.space[WEIGHTS] for i in unit.items[unit.item : self.item + 1])
+        if not self.closing:
+            return self._fits_from(size, room, now)
+        while self.closing and self.closing[0][0] <= now:
+            self.closing.popleft()
+        best = -1
+        for time in (now, *(until for until, _ in self.closing)):
+            tightest = min((space for until, space in self.closing if until > time), default=room)
+            fits = self._fits_from(size, min(room, tightest), now)
+            if fits >= 0 and (best < 0 or max(fits, time) < best):
+                best = max(fits, time)
+        return best
+
+    def _fits_from(self, size: int, room: int, now: int) -> int:
+        self.settle(now)
+        missing = self.occupied + size - room
+        if missing <= 0:
+            return now
+        for time, freed in self.releases:
+            missing -= freed
+            if missing <= 0:
+                return time
+        return -1
+
+    def settle(self, now: int) -> None:
+        """Forget releases that have happened."""
+        releases = self.releases
+        while releases and releases[0][0] <= now:
+            self.occupied -= releases.popleft()[1]
+
+    def served(self, now: int) -> None:
+        """The data is there one latency from now: the arrays can be reserved for it."""
+        self.arrivals.append((now + self.unit.latency, self.loading))
+        self.unit.resolve(now)
+
+    def release(self, time: int, now: int) -> None:
+        """The tile in use is done with at `time`."""
+        self.releases.append((time, self.in_use))
+        self.in_use = 0
+        if self.state == 0:
+            self.poke(now)
