@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ppsim.engine.accelerator import Accelerator
+from ppsim.engine.echo import Echo
 from ppsim.engine.kernel import RANK, Kernel
 from ppsim.engine.servers import Link
 from ppsim.mapping.program import Message, Program
@@ -101,8 +102,12 @@ class Exchange:
         self.leaving: list[list[list[Transit]]] = [[[] for _ in range(count)] for _ in stages]
         self.coming: list[list[list[Transit]]] = [[[] for _ in range(count)] for _ in stages]
         self.waiters: list[list[int]] = [[] for _ in stages]
-        #: accelerators in an exchange right now: finished and not delivered, or sending
+        #: what is under way at an accelerator's channel or towards it: ends of stages, read-backs, messages
         self.busy = [0] * count
+        #: stages an accelerator has finished and waits for the outputs of
+        self.undelivered = [0] * count
+        self.alone = [self.channel_of.count(channel) == 1 for channel in self.channel_of]
+        self.echo: Echo | None = None
         rank = RANK * system.channels
         for s, stage in enumerate(stages):
             for waited in stage.waits_for:
@@ -141,6 +146,8 @@ class Exchange:
     def finished_at(self, accelerator: int, stage: int, now: int) -> None:
         """An accelerator has finished a stage in which it had work."""
         self.busy[accelerator] -= 1
+        if self.echo is not None:
+            self.echo.finished(self.accelerators[accelerator], stage, now)
         self._finish(accelerator, stage, now)
         self._finish_idle(accelerator, stage + 1, now)
 
@@ -155,7 +162,9 @@ class Exchange:
         else:
             self._release(self.leaving[s][a], now)
         self._release(self.coming[s][a], now)
-        if not self.missing[s][a]:
+        if self.missing[s][a]:
+            self.undelivered[a] += 1
+        else:
             self._deliver(a, s, now)
 
     def _read(self, a: int, s: int, now: int) -> None:
@@ -171,7 +180,6 @@ class Exchange:
             transit.waiting_for -= 1
             if transit.waiting_for == 0:
                 message = transit.message
-                self.busy[message.source] += 1
                 self.busy[message.destination] += 1
                 if self.ideal or not message.route:
                     for number in message.route:
@@ -182,7 +190,6 @@ class Exchange:
     def arrived(self, transit: Transit, now: int) -> None:
         """A message's tail is at its destination."""
         message = transit.message
-        self.busy[message.source] -= 1
         if not message.written:
             self.completed(transit, now)
             return
@@ -201,7 +208,8 @@ class Exchange:
         self.busy[a] -= 1
         self.arrivals[s][transit.number] = now
         self.missing[s][a] -= 1
-        if not self.missing[s][a] and self.finished[s][a] >= 0:
+        if not self.missing[s][a]:
+            self.undelivered[a] -= 1
             self._deliver(a, s, now)
 
     def _deliver(self, a: int, s: int, now: int) -> None:
@@ -210,5 +218,18 @@ class Exchange:
         for waiter in self.waiters[s]:
             if all(self.delivered[w][a] >= 0 for w in self.program.stages[waiter].waits_for):
                 unit.ready[waiter] = True
+        if self.echo is not None and self._closed(unit) and self.echo.begin(unit, now):
+            return
         unit.inputs.poke(now)
         unit.resolve(now)
+
+    def _closed(self, unit: Accelerator) -> bool:
+        """Whether nothing outside can touch an accelerator until it has finished the stage it is about to begin."""
+        a, items = unit.index, unit.items
+        if not self.alone[a] or self.busy[a] or self.undelivered[a] or unit.item >= len(items):
+            return False
+        stage = items[unit.item].stage
+        if not unit.ready[stage] or unit.position or (unit.item and items[unit.item - 1].stage == stage):
+            return False
+        upcoming = next((item.stage for item in items[unit.item :] if item.stage != stage), None)
+        return upcoming is None or stage in self.program.stages[upcoming].waits_for

@@ -58,6 +58,11 @@ class Kernel:
             while deferred:
                 deferred.pop()(now)
 
+    def cancel(self, actors: set[int]) -> None:
+        """Drop the pending events of the actors with these ids."""
+        self.heap[:] = [event for event in self.heap if id(event[2]) not in actors]
+        heapify(self.heap)
+
     def shift(self, actors: set[int], by: int) -> None:
         """Move the pending events of the actors with these ids later by `by` fs, keeping their order."""
         self.heap[:] = [(t + by, s, actor) if id(actor) in actors else (t, s, actor) for t, s, actor in self.heap]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ppsim.engine.accelerator import Accelerator
+from ppsim.engine.echo import Echo
 from ppsim.engine.exchange import Exchange
 from ppsim.engine.kernel import RANK, Kernel
 from ppsim.engine.loading import Item, Timed
@@ -47,7 +48,10 @@ def run(program: Program, engine: str = "auto") -> Trace:
             )
         )
     exchange = Exchange(program, kernel, accelerators)
-    steady = SteadyState(kernel, exchange, accelerators, channels) if engine == "auto" else None
+    steady = echo = None
+    if engine == "auto":
+        steady = SteadyState(kernel, exchange, accelerators, channels)
+        exchange.echo = echo = Echo(kernel, accelerators, exchange.finish_later)
     for accelerator in accelerators:
         accelerator.weights.poke(start)
     exchange.begin(start)
@@ -66,7 +70,7 @@ def run(program: Program, engine: str = "auto") -> Trace:
         channels=tuple(ChannelUse(c.busy_fs, c.bytes, c.quanta) for c in channels),
         links=tuple(LinkUse(link.busy_fs, link.bytes) for link in exchange.links),
         events=kernel.events,
-        shortcuts={"steady_state": steady.count} if steady else {},
+        shortcuts={"steady_state": steady.count, "echo": echo.count} if steady and echo else {},
     )
 
 

@@ -125,10 +125,12 @@ class Component:
         for m in self.members:
             if self.run.exchange.busy[m.index]:
                 return None
+            if not self.everything and self.run.exchange.undelivered[m.index]:
+                return None  # an exchange with the rest of the system could begin at any time
             waiting = m.item >= len(m.items) or not m.ready[m.items[m.item].stage]
             if waiting:
                 if not self.everything:
-                    return None  # an exchange with the rest of the system could begin at any time
+                    return None
                 reach.append(0)
                 state.append((m.item, m.position))
                 low = high = unit = 0

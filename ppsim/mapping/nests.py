@@ -39,6 +39,7 @@ def _rows_of(problem: Problem, tiling: Tiling) -> int:
     return tiling.rows * tiling.images * m_extent(problem)[1]
 
 
+@lru_cache(maxsize=16384)
 def vector_nest(
     in_bits: int, out_bits: int, operations: int, space: int, burst: int, lanes_cycles: int, stays: tuple[bool, bool]
 ) -> Nest:
