@@ -1,9 +1,9 @@
 """ppsim: simulate pruned, partitioned networks on several systolic-array accelerators.
 
-    net = ppsim.load_workload("tinyvgg16")
-    pruned = ppsim.partition(net, parts=8, layers="fc*")
-    hw = ppsim.load_system("tetris", accelerators=8)
-    print(ppsim.compare(pruned, hw).speedup)
+net = ppsim.load_workload("tinyvgg16")
+pruned = ppsim.partition(net, parts=8, layers="fc*")
+hw = ppsim.load_system("tetris", accelerators=8)
+print(ppsim.compare(pruned, hw).speedup)
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """`compare`: the networks and systems a result is held against, each run through the pipeline.
 
-    single-dense   the unpruned network on one accelerator
-    single-pruned  the pruned network on one accelerator
-    multi-dense    the unpruned network on all accelerators, split by output units, activations exchanged
+single-dense   the unpruned network on one accelerator
+single-pruned  the pruned network on one accelerator
+multi-dense    the unpruned network on all accelerators, split by output units, activations exchanged
 """
 
 from __future__ import annotations

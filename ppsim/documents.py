@@ -5,12 +5,12 @@ Every error is one line: the document, the key, what is wrong and what is accept
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -101,7 +101,7 @@ def _adapter(kind: Any) -> Any:
 def validate(kind: type[T], document: Any, where: str) -> T:
     """An instance of `kind` from a document; `where` names it in errors."""
     try:
-        return _adapter(kind).validate_python(document)  # type: ignore[no-any-return]
+        return cast(T, _adapter(cast(Hashable, kind)).validate_python(document))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise InputError(f"{where}: {_explain(kind, first)}") from None
@@ -109,7 +109,7 @@ def validate(kind: type[T], document: Any, where: str) -> T:
 
 def dump(value: Any) -> Any:
     """The plain mapping a dataclass of ours was made from."""
-    return _adapter(type(value)).dump_python(value, mode="json")
+    return _adapter(cast(Hashable, type(value))).dump_python(value, mode="json")
 
 
 def _explain(kind: Any, error: Any) -> str:

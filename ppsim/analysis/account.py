@@ -97,4 +97,6 @@ def _check_conserved(layers: list[LayerResult], trace: Trace) -> None:
     served = sum(channel.bytes for channel in trace.channels)
     asked = sum(layer.dram_bytes for layer in layers)
     if served != asked:
-        raise RuntimeError(f"DRAM served {served} bytes but the program asks for {asked}: a fault in ppsim, please report")
+        raise RuntimeError(
+            f"DRAM served {served} bytes but the program asks for {asked}: a fault in ppsim, please report"
+        )

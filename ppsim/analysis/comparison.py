@@ -32,7 +32,7 @@ class Factors:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A result against its baselines. `pruned_layers` is the same for the pruned layers alone (None if there are none)."""
+    """A result against its baselines; `pruned_layers` is the same for the pruned layers alone, if there are any."""
 
     result: Result
     baselines: Mapping[str, Result]

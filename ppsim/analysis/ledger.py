@@ -13,7 +13,7 @@ PJ_PER_J = 1e12
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """Bytes a stage moves: on all DRAM channels, over links (once a message, and once a hop), and for messages on chip."""
+    """Bytes a stage moves: on DRAM channels, over links (once a message, once a hop), in scratchpads for messages."""
 
     dram_bytes: int
     link_bytes: int

@@ -114,7 +114,10 @@ class Echo:
             recording.ends.append(
                 (
                     [time - began for time in end.recorded[tasks:]],
-                    [Repetition(r.position - tasks, r.period, r.times, r.shift_fs) for r in end.repetitions[repetitions:]],
+                    [
+                        Repetition(r.position - tasks, r.period, r.times, r.shift_fs)
+                        for r in end.repetitions[repetitions:]
+                    ],
                 )
             )
         channel = unit.weights.channel

@@ -226,7 +226,7 @@ class Exchange:
     def _closed(self, unit: Accelerator) -> bool:
         """Whether nothing outside can touch an accelerator until it has finished the stage it is about to begin."""
         a, items = unit.index, unit.items
-        if not self.alone[a] or self.busy[a] or self.undelivered[a] or unit.item >= len(items):
+        if not self.alone[a] or self.busy[a] or self.undelivered[a] or unit.ending or unit.item >= len(items):
             return False
         stage = items[unit.item].stage
         if not unit.ready[stage] or unit.position or (unit.item and items[unit.item - 1].stage == stage):

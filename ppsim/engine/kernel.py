@@ -10,7 +10,6 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import Protocol
 
-
 #: ranks are multiples of this, sequence numbers stay below it
 RANK = 1 << 64
 

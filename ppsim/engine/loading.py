@@ -50,7 +50,18 @@ class LoadStream(Stream):
     on, `loading` those of the one under way.
     """
 
-    __slots__ = ("arrivals", "closing", "in_use", "item", "loading", "occupied", "operand", "position", "releases", "unit")
+    __slots__ = (
+        "arrivals",
+        "closing",
+        "in_use",
+        "item",
+        "loading",
+        "occupied",
+        "operand",
+        "position",
+        "releases",
+        "unit",
+    )
 
     def __init__(self, operand: int, unit: Accelerator, kernel: Kernel, channel: Channel) -> None:
         super().__init__(kernel, channel)
@@ -81,7 +92,11 @@ class LoadStream(Stream):
                     break
             self.item += 1
             self.position = 0
-        earliest = self._room_from(size, item, now)
+        self.settle(now)
+        if operand == WEIGHTS and (self.closing or unit.item < self.item):
+            earliest = self._shared_room_from(size, now)
+        else:
+            earliest = self._room_from(size, item.space[operand], now)
         if earliest > now:
             self.wake_at(earliest)
             return 0
@@ -95,28 +110,8 @@ class LoadStream(Stream):
             unit.started[item.stage] = now
         return size
 
-    def _room_from(self, size: int, item: Item, now: int) -> int:
-        """When `size` bytes fit; -1 if that is not known yet."""
-        room = item.space[self.operand]
-        if self.operand == INPUTS:
-            return self._fits_from(size, room, now)
-        unit = self.unit
-        if unit.item < self.item:  # tiles of several nests are on chip: the tightest says how much room there is
-            room = min(i.space[WEIGHTS] for i in unit.items[unit.item : self.item + 1])
-        if not self.closing:
-            return self._fits_from(size, room, now)
-        while self.closing and self.closing[0][0] <= now:
-            self.closing.popleft()
-        best = -1
-        for time in (now, *(until for until, _ in self.closing)):
-            tightest = min((space for until, space in self.closing if until > time), default=room)
-            fits = self._fits_from(size, min(room, tightest), now)
-            if fits >= 0 and (best < 0 or max(fits, time) < best):
-                best = max(fits, time)
-        return best
-
-    def _fits_from(self, size: int, room: int, now: int) -> int:
-        self.settle(now)
+    def _room_from(self, size: int, room: int, now: int) -> int:
+        """When `size` more bytes fit into `room`; -1 if that is not known yet."""
         missing = self.occupied + size - room
         if missing <= 0:
             return now
@@ -125,6 +120,20 @@ class LoadStream(Stream):
             if missing <= 0:
                 return time
         return -1
+
+    def _shared_room_from(self, size: int, now: int) -> int:
+        """The same while tiles of several nests are on chip: the one that leaves the least room for weights counts."""
+        closing, items = self.closing, self.unit.items
+        while closing and closing[0][0] <= now:
+            closing.popleft()
+        room = min(item.space[WEIGHTS] for item in items[min(self.unit.item, self.item) : self.item + 1])
+        best = -1
+        for time in (now, *(until for until, _ in closing)):
+            tightest = min((space for until, space in closing if until > time), default=room)
+            fits = self._room_from(size, min(room, tightest), now)
+            if fits >= 0 and (best < 0 or max(fits, time) < best):
+                best = max(fits, time)
+        return best
 
     def settle(self, now: int) -> None:
         """Forget releases that have happened."""

@@ -121,4 +121,6 @@ def _check_complete(program: Program, exchange: Exchange) -> None:
     for stage, times in zip(program.stages, exchange.delivered, strict=True):
         if min(times) < 0:
             stuck = ", ".join(str(a) for a, time in enumerate(times) if time < 0)
-            raise RuntimeError(f"stage {stage.name!r} never ended on accelerator(s) {stuck}: a fault in ppsim, please report")
+            raise RuntimeError(
+                f"stage {stage.name!r} never ended on accelerator(s) {stuck}: a fault in ppsim, please report"
+            )

@@ -123,7 +123,7 @@ class Component:
         reach: list[int] = []
         pending: list[tuple[int, int]] = []
         for m in self.members:
-            if self.run.exchange.busy[m.index]:
+            if self.run.exchange.busy[m.index] or m.ending:
                 return None
             if not self.everything and self.run.exchange.undelivered[m.index]:
                 return None  # an exchange with the rest of the system could begin at any time

@@ -92,15 +92,22 @@ def wavefront_cycles(rows: int, cols: int, stationary: bool) -> int:
 
 
 def fold_cycles(stream: Sizes, folds: Sizes, rows: int, cols: int, stationary: bool, overlap: bool) -> Sizes:
-    """Cycles of `folds` folds in a row, each streaming `stream` steps; overlap hides the loading of all but the first."""
+    """Cycles of `folds` folds in a row, each streaming `stream` steps; overlap hides all loading but the first."""
     extra = wavefront_cycles(rows, cols, stationary)
     if not overlap:
         return folds * (stream + extra)
-    return (folds - 1) * np.maximum(stream, rows) + stream + extra
+    turn: Sizes = np.maximum(stream, rows)
+    return (folds - 1) * turn + stream + extra
 
 
 def compute_cycles(
-    M: Sizes, K: Sizes, N: Sizes, rows: int, cols: int, dataflow: str, overlap: bool = False  # noqa: N803
+    M: Sizes,
+    K: Sizes,
+    N: Sizes,
+    rows: int,
+    cols: int,
+    dataflow: str,
+    overlap: bool = False,
 ) -> Sizes:
     """Compute cycles of an (M x K) by (K x N) product on one rows x cols array, int64; memory never stalls it.
 

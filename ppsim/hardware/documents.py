@@ -18,7 +18,7 @@ SYSTEM_FORMAT = "ppsim-system/1"
 TABLE_FORMAT = "ppsim-energy/1"
 
 
-def load_system(name: str, accelerators: int | None = None, set: Mapping[str, Any] | None = None) -> System:  # noqa: A002
+def load_system(name: str, accelerators: int | None = None, set: Mapping[str, Any] | None = None) -> System:
     """The system called `name`, or in the file of that path.
 
     `accelerators` overrides how many there are; `set` changes any field by its path, as in {"dram.latency_ns": 0} or

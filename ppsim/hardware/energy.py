@@ -7,6 +7,7 @@ curve over capacity, interpolated on log-log axes and level outside its points.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from math import exp, log
 from typing import Annotated, Literal
 
@@ -84,7 +85,7 @@ class EnergyTable(Specification):
         points = sorted((point.kib, point.pj_per_bit.value) for point in self.sram)
         if kib <= points[0][0] or len(points) == 1:
             return points[0][1]
-        for (low, below), (high, above) in zip(points, points[1:], strict=False):
+        for (low, below), (high, above) in pairwise(points):
             if kib <= high:
                 share = (log(kib) - log(low)) / (log(high) - log(low))
                 return exp(log(below) + share * (log(above) - log(below)))

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Annotated
 
 from annotated_types import Ge, Gt
@@ -64,7 +65,7 @@ class InterconnectSpec(Specification):
 @lru_cache(maxsize=1 << 16)
 def _route(topology: str, accelerators: int, source: int, destination: int) -> tuple[Link, ...]:
     nodes = TOPOLOGIES[topology](accelerators, source, destination)
-    return tuple(zip(nodes, nodes[1:], strict=False))
+    return tuple(pairwise(nodes))
 
 
 def mesh_shape(nodes: int) -> tuple[int, int]:

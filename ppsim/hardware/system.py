@@ -70,19 +70,16 @@ class System(Specification):
     def weights_bandwidth_line(self) -> float:
         """Bytes per cycle of DRAM bandwidth below which a batch-1 FC layer waits for its weights.
 
-        os and overlapped ws consume b cols and b rows bytes per cycle, plain ws b rows cols / (2 rows + cols - 1),
-        b bytes a weight (each array of an accelerator).
+        With b bytes a weight, os and overlapped ws consume b cols bytes per cycle, is b rows, and plain ws
+        b rows cols / (2 rows + cols - 1), on each array of an accelerator.
         """
         array = self.array
-        weight = array.bits / 8 * array.count
-        if array.dataflow == "os":
-            return weight * array.cols
+        weight_bytes = array.bits / 8 * array.count
         if array.dataflow == "is":
-            # one column holds the activations; rows weights enter per cycle while a fold streams n of them
-            return weight * array.rows
-        if array.overlapped:
-            return weight * array.cols * array.rows / max(1, array.rows)
-        return weight * array.rows * array.cols / (2 * array.rows + array.cols - 1)
+            return weight_bytes * array.rows
+        if array.dataflow == "os" or array.overlapped:
+            return weight_bytes * array.cols
+        return weight_bytes * array.rows * array.cols / (2 * array.rows + array.cols - 1)
 
     @property
     def dram_bytes_per_cycle(self) -> float:
@@ -91,21 +88,22 @@ class System(Specification):
 
     def assumptions(self) -> tuple[str, ...]:
         """What a result on this system rests on, one line each, for printing beside it."""
-        array, dram, links = self.array, self.dram, self.interconnect
-        sharing = f"one channel per {dram.group_size(self.accelerators)} accelerators" if self.dram_shared else "a private channel each"
-        rows, cols = mesh_shape(self.accelerators)
+        array, buffer, dram, links = self.array, self.buffer, self.dram, self.interconnect
+        group = dram.group_size(self.accelerators)
         lines = [
-            f"{self.accelerators} accelerator(s) at {self.clock_mhz:g} MHz: {array.count} array(s) of {array.rows}x{array.cols}, "
-            f"{array.bits} bit, dataflow {array.dataflow}{' with overlap' if array.overlapped else ''}",
-            f"scratchpad {self.buffer.kib:g} KiB, up to {self.buffer.activation_fraction:.0%} for activations kept on chip; "
-            f"{self.buffer.bandwidth_bytes_per_cycle} B/cycle",
-            f"DRAM: {sharing}, {dram.bandwidth_gb_s:g} GB/s a channel at {dram.efficiency_streaming:g} efficiency reading "
-            f"({dram.efficiency_mixed:g} mixed), latency {dram.latency_ns:g} ns",
-            f"interconnect: {links.topology} {rows}x{cols}, {links.bandwidth_gb_s:g} GB/s a link, {links.latency_ns:g} ns a hop"
-            + (", ideal (takes no time)" if links.ideal else ""),
+            f"{self.accelerators} accelerator(s) at {self.clock_mhz:g} MHz, each {array.count} array(s) of "
+            f"{array.rows}x{array.cols}, {array.bits} bit, {array.dataflow}{' overlapped' if array.overlapped else ''}",
+            f"scratchpad {buffer.kib:g} KiB, {buffer.bandwidth_bytes_per_cycle} bytes/cycle, up to "
+            f"{buffer.activation_fraction:.0%} for activations that stay on chip",
+            f"DRAM {f'SHARED by groups of {group}' if group > 1 else 'PRIVATE to each accelerator'}: "
+            f"{dram.bandwidth_gb_s:g} GB/s a channel, efficiency {dram.efficiency_streaming:g} reading and "
+            f"{dram.efficiency_mixed:g} mixed, latency {dram.latency_ns:g} ns",
+            f"{links.topology} {'x'.join(map(str, mesh_shape(self.accelerators)))}: "
+            f"{links.bandwidth_gb_s:g} GB/s a link, {links.latency_ns:g} ns a hop, cut-through, unicast{', ideal: takes no time' if links.ideal else ''}",
             f"energy table {self.energy.name}: {self.energy.description}",
-            "vector unit " + (f"{self.vector.lanes} lanes" if self.vector.enabled else "off: no time, no energy"),
-            "weights cold in DRAM; inputs in the DRAM of the accelerators that read them; outputs end in accelerator 0's DRAM",
+            f"static power {self.energy.leakage_w.value * 1e3:g} mW an accelerator, idle ones too, until the run ends",
+            f"vector unit {f'{self.vector.lanes} lanes' if self.vector.enabled else 'off: no time, no energy'}",
+            "weights cold in DRAM; the input lies in the DRAM of its owners; results end in accelerator 0's DRAM",
         ]
         return (*lines, *self.energy.zeros())
 

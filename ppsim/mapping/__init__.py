@@ -1,1 +1,1 @@
-"""From a network and a system to a Program: what each accelerator loads, computes, stores and sends, and in what order."""
+"""From a network and a system to a Program: what accelerators load, compute, store and send, and in what order."""

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from ppsim.hardware.array import fold_cycles, operand_traffic, wavefront_cycles
 from ppsim.mapping.program import FIRST, LAST, Activity, Nest, States, Tile, state_tallies
-from ppsim.mapping.tiling import Problem, Tiling, m_extent, output_slot_bits, strip_bits
+from ppsim.mapping.tiling import Problem, Tiling, m_extent, output_slot_bits, spills, strip_bits
 from ppsim.units import ceil_div
 
 
@@ -30,13 +30,12 @@ def gemm_nest(problem: Problem, tiling: Tiling) -> Nest:
     weights = problem.space
     if not problem.input_on_chip:  # a staged input has its place among the activations kept on chip
         weights -= inputs
-    weights -= ceil_div(output_slot_bits(problem) * min(problem.n, tiling.n) * _rows_of(problem, tiling), 8)
-    return Nest(counts, tiles, Activity.total(done), max(weights, 2 * max(t.weight_bytes for t in tiles.values())), inputs)
-
-
-def _rows_of(problem: Problem, tiling: Tiling) -> int:
-    """Rows of m in a tile."""
-    return tiling.rows * tiling.images * m_extent(problem)[1]
+    rows = tiling.rows * tiling.images * m_extent(problem)[1]
+    slot = output_slot_bits(problem, spills(problem, rows, tiling.k, tiling.n))
+    weights -= ceil_div(slot * rows * tiling.n, 8)
+    return Nest(
+        counts, tiles, Activity.total(done), max(weights, 2 * max(t.weight_bytes for t in tiles.values())), inputs
+    )
 
 
 @lru_cache(maxsize=16384)
@@ -96,7 +95,7 @@ class _Cut:
     closes: bool
     very_first: bool
     very_last: bool
-    whole_k: bool
+    spills: bool
 
     @classmethod
     def at(cls, problem: Problem, tiling: Tiling, counts: States, states: States) -> _Cut:
@@ -127,7 +126,7 @@ class _Cut:
             closes=k_count == 1 or k_state == LAST,
             very_first=all(state == FIRST for state in states),
             very_last=all(state == LAST or count == 1 for state, count in zip(states, counts, strict=True)),
-            whole_k=k_count == 1,
+            spills=spills(problem, images * rows * width, tiling.k, _size(problem.n, tiling.n, n_count, n_state)),
         )
 
     def tile(self) -> tuple[Tile, Activity]:
@@ -146,7 +145,7 @@ class _Cut:
         sram_bits = (traffic.input_reads + traffic.weight_reads) * p.bits + weight_bits + input_bits
         sram_bits += outputs * p.bits + output_bits
         accumulator_bits = 0
-        if array.flow.stationary:
+        if self.spills:
             sums = traffic.sum_writes - outputs + traffic.sum_reads
             if not self.opens:
                 sums += self.m * self.n
@@ -178,7 +177,7 @@ class _Cut:
         )
 
     def _cycles(self) -> int:
-        """Cycles of the arrays: the fold law; folds of a chain overlap across tiles, a cut fold pays its wavefront once."""
+        """Cycles of the arrays, by the fold law; overlapped folds do so across tiles, and a cut fold drains once."""
         array, flow = self.problem.array, self.problem.array.flow
         size = {"m": self.m, "k": self.k, "n": self.n}
         stream = size[flow.stream]
@@ -189,7 +188,7 @@ class _Cut:
             if not self.very_last:
                 return chained
             return int(fold_cycles(stream, folds, array.rows, array.cols, True, True))
-        if not flow.stationary and not self.whole_k:
+        if not self.spills and not (self.opens and self.closes):
             return stream + (wavefront_cycles(array.rows, array.cols, False) if self.closes else 0)
         return int(fold_cycles(stream, folds, array.rows, array.cols, flow.stationary, False))
 

@@ -124,7 +124,9 @@ class _Placement:
         )
 
     def _output_on_chip(self, index: int, a: int) -> bool:
-        """Results of the network go to accelerator 0's DRAM: those behind another channel send them, if they can hold them."""
+        """Whether an output needs no store. Results of the network, which end in accelerator 0's DRAM, are sent right
+        from the scratchpad of those behind another channel, where it holds them.
+        """
         if self.stays.kept[index]:
             return True
         made = self.steps[index].makes.count(a) * self.batch * self.bits // 8
@@ -149,12 +151,16 @@ class _Placement:
             same_dram = in_dram and self.channel[source] == self.channel[destination]
             size = 0 if same_dram else ceil_div(features * self.batch * self.bits, 8)
             messages.append(
-                Message(source, destination, size, () if same_dram else self._route(source, destination), in_dram and size > 0)
+                Message(
+                    source,
+                    destination,
+                    size,
+                    () if same_dram else self._route(source, destination),
+                    in_dram and size > 0,
+                )
             )
             if size and in_dram and not (result and self._output_on_chip(index, source)):
-                reads[source] = self.system.dram.rounded(
-                    ceil_div(step.makes.count(source) * self.batch * self.bits, 8)
-                )
+                reads[source] = self.system.dram.rounded(ceil_div(step.makes.count(source) * self.batch * self.bits, 8))
         return tuple(reads), tuple(messages)
 
     def _route(self, source: int, destination: int) -> tuple[int, ...]:
@@ -164,7 +170,9 @@ class _Placement:
             self.routes[key] = tuple(self.links.setdefault(link, len(self.links)) for link in links)
         return self.routes[key]
 
-    def _rates(self, work: tuple[tuple[Nest, ...], ...], reads: tuple[int, ...], messages: tuple[Message, ...]) -> tuple[int, ...]:
+    def _rates(
+        self, work: tuple[tuple[Nest, ...], ...], reads: tuple[int, ...], messages: tuple[Message, ...]
+    ) -> tuple[int, ...]:
         """Bytes/s of each channel for the mix of reads and writes of this stage."""
         read, written = [0] * self.system.channels, [0] * self.system.channels
         for a, nests in enumerate(work):

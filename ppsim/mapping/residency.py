@@ -1,4 +1,4 @@
-"""Which activations stay on chip: greedily, in the order they are made, as far as `buffer.activation_fraction` allows."""
+"""Which activations stay on chip: greedily, in the order they are made, up to `buffer.activation_fraction`."""
 
 from __future__ import annotations
 

@@ -56,8 +56,8 @@ def steps_of(net: LayerGraph | PartitionedGraph, accelerators: int) -> list[Step
     """The steps of a network on `accelerators` accelerators; step 0 is the network's input."""
     graph = net.graph if isinstance(net, PartitionedGraph) else net
     readers: dict[str, int] = {}
-    for source in graph.sources.values():
-        readers[source] = readers.get(source, 0) + 1
+    for name in graph.sources.values():
+        readers[name] = readers.get(name, 0) + 1
     steps = [Step(layer=None, source=0, features=prod(graph.input_shape))]
     made_by = {INPUT: 0}
     for layer in graph.layers:
@@ -113,7 +113,7 @@ def _divide_parts(step: Step, net: PartitionedGraph, batch: int, accelerators: i
 
 
 def _divide_outputs(step: Step, product: Gemm, shape: tuple[int, ...], features: int, accelerators: int) -> None:
-    """Output units (whole groups, if there are several) are split evenly; every accelerator with work needs all it reads."""
+    """Output units (whole groups, if there are several) are split evenly; those with work need all that is read."""
     channels, groups = shape[0], product.groups
     pixels = step.features // (product.n * groups)
     units = split_evenly(groups if groups > 1 else product.n, accelerators)
@@ -144,7 +144,7 @@ def _divide_vector(step: Step, source: Step, layer: Layer, accelerators: int) ->
 
 
 def _place_input(steps: list[Step], net: LayerGraph | PartitionedGraph, accelerators: int) -> None:
-    """The network's input lies with the owners of its parts if a partitioned layer reads it, else wherever it is read."""
+    """The network's input lies with the owners of its parts if a partitioned layer reads it, else with all readers."""
     start = steps[0]
     start.needs = [()] * accelerators
     readers = [step for step in steps[1:] if step.source == 0]

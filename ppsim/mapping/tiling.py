@@ -2,8 +2,10 @@
 
 Loops run over m and n tiles in either order, with k innermost, so partial sums never go to DRAM. An operand is loaded
 again only when its tile changes. Output-stationary arrays may cut a fold along k (a fold of a long reduction would not
-fit twice); their sums stay in the array meanwhile, so a tile that is cut along k holds no more folds than there are
-arrays. Candidates are cached by shape; the choice takes the bandwidth into account and is made anew.
+fit twice). If the tile holds no more folds than there are arrays, their sums stay in the arrays meanwhile; else they
+spill: each chunk of k is a fold of its own, and partial sums wait in the scratchpad.
+
+Candidates are cached by shape; the choice takes the bandwidth into account and is made anew.
 """
 
 from __future__ import annotations
@@ -90,9 +92,7 @@ class Candidates:
         first weights unless an earlier layer gives the time to prefetch them.
         """
         first = self.first_input_bits if prefetched else self.first_input_bits + self.first_weight_bits
-        estimate = (
-            np.maximum(self.cycles, self.dram_bits / bits_per_cycle) + first / bits_per_cycle + self.last_cycles
-        )
+        estimate = np.maximum(self.cycles, self.dram_bits / bits_per_cycle) + first / bits_per_cycle + self.last_cycles
         near = np.flatnonzero(estimate <= estimate.min() * (1 + TOLERANCE))
         return self.tilings[int(near[np.argmin(self.tiles[near])])]
 
@@ -137,21 +137,15 @@ def candidates(problem: Problem) -> Candidates:
     size = {"m": rows[s] * images[s] * width, "k": k, "n": n}
     folds = -(-size[flow.spatial_rows] // array.rows) * -(-size[flow.spatial_cols] // array.cols)
     input_tile = 0 * k if problem.input_on_chip else -(-widest[s] * k // problem.k)
-    need = 2 * (k * n * problem.bits + input_tile) + output_slot_bits(problem) * size["m"] * n
-    fits = need <= problem.space * 8
-    if not flow.stationary:
-        fits &= (k >= problem.k) | (folds <= array.count)
-    elif array.accumulator_depth is not None:
-        fits &= size[flow.stream] <= array.accumulator_depth
-    keep = np.flatnonzero(fits)
+    sums_leave = np.full_like(k, flow.stationary, dtype=bool) | ((k < problem.k) & (folds > array.count))
+    slots = np.where(sums_leave, output_slot_bits(problem, True), output_slot_bits(problem, False))
+    need = 2 * (k * n * problem.bits + input_tile) + slots * size["m"] * n
+    keep = np.flatnonzero((need <= problem.space * 8) & (size[flow.stream] <= _longest_stream(array)))
     if not len(keep):
-        smallest = int(need.min()) // 8 + 1
-        more = -(-(smallest - problem.space) // 1024)
-        raise InputError(
-            f"no tile of a {problem.m}x{problem.k}x{problem.n} product fits the scratchpad: the smallest takes {smallest} "
-            f"bytes and {problem.space} are free; make buffer.kib larger by {more} or lower buffer.activation_fraction"
-        )
-    s, k, n, m_outer, folds, input_tile = (column[keep] for column in (s, k, n, order == 0, folds, input_tile))
+        raise InputError(_why_nothing_fits(problem, int(need.min()) // 8 + 1, int(size[flow.stream].min())))
+    s, k, n, m_outer, folds, input_tile, sums_leave = (
+        column[keep] for column in (s, k, n, order == 0, folds, input_tile, sums_leave)
+    )
 
     m_count = -(-height // rows[s]) * -(-problem.images // images[s])
     k_count, n_count = -(-problem.k // k), -(-problem.n // n)
@@ -172,8 +166,8 @@ def candidates(problem: Problem) -> Candidates:
     if array.overlapped:
         cycles = all_folds * turns.at_least(flow.stream, array.rows) // array.count
         last_cycles = (shares - 1) * np.maximum(stream, array.rows) + stream + extra
-    else:  # a fold of an output-stationary array that is cut along k pays for its wavefront once
-        paid = turns.count(flow.stream) if flow.stationary else 1
+    else:  # a fold whose sums stay in the array pays for its wavefront once, however it is cut
+        paid = np.where(sums_leave, turns.count(flow.stream), 1)
         cycles = all_folds * (turns.at_least(flow.stream, 1) + paid * extra) // array.count
         last_cycles = shares * (stream + extra)
     columns = np.stack(
@@ -195,21 +189,39 @@ def candidates(problem: Problem) -> Candidates:
     )
 
 
+def _longest_stream(array: ArraySpec) -> float:
+    """Steps that may stream through a fold: as many as a dedicated accumulator has rows."""
+    bounded = array.flow.stationary and array.accumulator_depth is not None
+    return array.accumulator_depth if bounded and array.accumulator_depth else float("inf")
+
+
+def _why_nothing_fits(problem: Problem, smallest: int, shortest: int) -> str:
+    what = f"no tile of a {problem.m}x{problem.k}x{problem.n} product fits"
+    if smallest > problem.space:
+        more = -(-(smallest - problem.space) // 1024)
+        return (
+            f"{what} the scratchpad: the smallest takes {smallest} bytes and {problem.space} are free; "
+            f"make buffer.kib larger by {more} or lower buffer.activation_fraction"
+        )
+    return f"{what} the accumulator: set array.accumulator_depth to at least {shortest}"
+
+
 class _Turns:
     """Turns of the loops of many tilings at once, for sums of a tile's cost over all of them."""
 
     def __init__(self, problem: Problem, rows: Ints, images: Ints, k: Ints, n: Ints) -> None:
         height, width = m_extent(problem)
-        self.repeats = {"m": -(-problem.images // images), "k": 1, "n": 1}
-        self.scale = {"m": width * images, "k": 1, "n": 1}
+        one = np.ones_like(k)
+        self.repeats: dict[str, Ints] = {"m": -(-problem.images // images), "k": one, "n": one}
+        scale: dict[str, Ints] = {"m": width * images, "k": one, "n": one}
         self.turns: dict[str, Ints] = {}
         self.piece: dict[str, Ints] = {}
         self.last: dict[str, Ints] = {}
         for dimension, whole, piece in (("m", height, rows), ("k", problem.k, k), ("n", problem.n, n)):
             turns = -(-whole // piece)
             self.turns[dimension] = turns
-            self.piece[dimension] = piece * self.scale[dimension]
-            self.last[dimension] = (whole - (turns - 1) * piece) * self.scale[dimension]
+            self.piece[dimension] = piece * scale[dimension]
+            self.last[dimension] = (whole - (turns - 1) * piece) * scale[dimension]
 
     def count(self, dimension: str) -> Ints:
         """Turns of a dimension's loop."""
@@ -240,13 +252,24 @@ def _tile_sizes(problem: Problem) -> tuple[list[tuple[int, int]], list[int], lis
     return strips, _pieces(problem.k, k_granule), _pieces(problem.n, granule.get("n", 1))
 
 
-def output_slot_bits(problem: Problem) -> int:
-    """Scratchpad bits an output of a tile takes: two slots of it, or one of partial sums when the output stays here."""
+def output_slot_bits(problem: Problem, sums_leave: bool) -> int:
+    """Scratchpad bits an output of a tile takes: two slots of it, or one of partial sums when the output stays here.
+
+    `sums_leave` says whether the arrays give out partial sums (stationary dataflows always do).
+    """
     array = problem.array
-    sums_here = array.flow.stationary and array.accumulator_depth is None
+    sums_here = sums_leave and array.accumulator_depth is None
     if problem.output_on_chip:
         return array.accumulator_bits if sums_here else 0
     return 2 * (array.accumulator_bits if sums_here else problem.bits)
+
+
+def spills(problem: Problem, m: int, k: int, n: int) -> bool:
+    """Whether a tile's partial sums leave the arrays before their reduction over k is complete."""
+    array, flow = problem.array, problem.array.flow
+    size = {"m": m, "k": k, "n": n}
+    folds = -(-size[flow.spatial_rows] // array.rows) * -(-size[flow.spatial_cols] // array.cols)
+    return flow.stationary or (k < problem.k and folds > array.count)
 
 
 def _widest_strip_bits(problem: Problem, rows: int, images: int) -> int:

@@ -30,7 +30,9 @@ def partition(
     if method not in METHODS:
         raise InputError(f"method={method!r} is unknown; accepted: {', '.join(METHODS)}")
     if keep is not None and not 1 / parts - 1e-9 <= keep <= 1:
-        raise InputError(f"keep={keep:g} is out of range; with parts={parts} it goes from 1/{parts} ({1 / parts:.4g}) to 1")
+        raise InputError(
+            f"keep={keep:g} is out of range; with parts={parts} it goes from 1/{parts} ({1 / parts:.4g}) to 1"
+        )
     return PartitionedGraph(net, parts, {name: _cut(net, name, parts, method, keep) for name in net.match(layers)})
 
 
@@ -39,8 +41,8 @@ def _cut(net: LayerGraph, name: str, parts: int, method: str, keep: float | None
     assert product is not None
     if parts > min(product.k, product.n):
         raise InputError(
-            f"{net.name}: layer {name!r} has {product.k} input and {product.n} output units, too few for parts={parts}; "
-            f"take at most {min(product.k, product.n)} parts or leave the layer out with layers=..."
+            f"{net.name}: layer {name!r} has {product.k} input and {product.n} output units, too few for "
+            f"parts={parts}; take at most {min(product.k, product.n)} parts or leave the layer out with layers=..."
         )
     assign = METHODS[method]
     tied = _tied_inputs(net, name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Gemm:
-    """`groups` independent products of an (m x k) by a (k x n) matrix: m output positions, k reduction, n output units."""
+    """`groups` independent products of an (m x k) by a (k x n) matrix: m positions, k reduction, n output units."""
 
     m: int
     k: int

@@ -104,7 +104,8 @@ class LayerGraph:
         for glob in globs:
             if not any(fnmatchcase(name, glob) for name in linear):
                 raise InputError(
-                    f"{self.name}: layers={glob!r} matches no linear layer; linear layers: {', '.join(linear) or 'none'}"
+                    f"{self.name}: layers={glob!r} matches no linear layer; "
+                    f"linear layers: {', '.join(linear) or 'none'}"
                 )
         return tuple(name for name in linear if any(fnmatchcase(name, glob) for glob in globs))
 
@@ -115,9 +116,7 @@ class LayerGraph:
     def stretch(self, names: tuple[str, ...]) -> LayerGraph:
         """The sub-network of consecutive layers `names`, fed with what the first of them read."""
         first = self[names[0]]
-        kept = tuple(
-            replace(self[name], inputs=()) if name == first.name else self[name] for name in names
-        )
+        kept = tuple(replace(self[name], inputs=()) if name == first.name else self[name] for name in names)
         return replace(
             self, name=f"{self.name}[{names[0]}..{names[-1]}]", input_shape=self.input_shape_of(first.name), layers=kept
         )

@@ -25,7 +25,7 @@ PaddingPair = tuple[NonNegative, NonNegative]
 
 @dataclass(frozen=True, kw_only=True)
 class Layer(Specification):
-    """What every layer has. `inputs` names the layers it reads; none means the layer before it (or the network's input)."""
+    """What every layer has. `inputs` names the layers it reads; none: the layer before it, or the network's input."""
 
     name: Annotated[str, MinLen(1)]
     inputs: tuple[str, ...] = ()
@@ -61,13 +61,15 @@ class Layer(Specification):
 
 def _slide(layer: Layer, size: int, kernel: int, stride: int, padding: int) -> int:
     if size + 2 * padding < kernel:
-        raise InputError(f"layer {layer.name!r}: kernel {kernel} is larger than its padded input ({size + 2 * padding})")
+        raise InputError(
+            f"layer {layer.name!r}: kernel {kernel} is larger than its padded input ({size + 2 * padding})"
+        )
     return (size + 2 * padding - kernel) // stride + 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conv(Layer):
-    """2-D convolution, lowered with m = batch x output pixels, k = channels/groups x kernel, n = out_channels/groups."""
+    """2-D convolution: m = batch x output pixels, k = channels/groups x kernel, n = out_channels/groups."""
 
     type: Literal["conv"] = "conv"
     out_channels: Positive
@@ -81,7 +83,8 @@ class Conv(Layer):
         channels, height, width = self._image(shape)
         if channels % self.groups or self.out_channels % self.groups:
             raise InputError(
-                f"layer {self.name!r}: groups={self.groups} must divide {channels} input and {self.out_channels} output channels"
+                f"layer {self.name!r}: groups={self.groups} must divide {channels} input "
+                f"and {self.out_channels} output channels"
             )
         return (
             self.out_channels,
@@ -115,7 +118,9 @@ class Linear(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         """(out_features,) from (in features,)."""
         if len(shape) != 1:
-            raise InputError(f"layer {self.name!r}: a linear layer needs a flat input, got {shape}; put a flatten before it")
+            raise InputError(
+                f"layer {self.name!r}: a linear layer needs a flat input, got {shape}; put a flatten before it"
+            )
         return (self.out_features,)
 
     def gemm(self, shape: Shape, batch: int) -> Gemm:

@@ -1,0 +1,223 @@
+"""Tables and sentences for the terminal, made from values; nothing here computes a result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from ppsim.analysis.comparison import Comparison
+    from ppsim.analysis.result import Result
+    from ppsim.explore.assumptions import Explanation
+    from ppsim.hardware.system import System
+
+PREFIXES = (
+    (1e12, "T"),
+    (1e9, "G"),
+    (1e6, "M"),
+    (1e3, "k"),
+    (1.0, ""),
+    (1e-3, "m"),
+    (1e-6, "u"),
+    (1e-9, "n"),
+    (1e-12, "p"),
+)
+
+
+def short(value: float) -> str:
+    """Three significant digits or all digits before the point, with thousands separators: 0.0123, 1.23, 12.3, 1,234."""
+    if value == 0:
+        return "0"
+    size = abs(value)
+    digits = 0 if size >= 99.95 else 1 if size >= 9.995 else 2 if size >= 0.9995 else None
+    return f"{value:.3g}" if digits is None else f"{value:,.{digits}f}"
+
+
+def prefix_of(value: float) -> tuple[float, str]:
+    """The SI prefix a value is written with, as (factor, letter); micro is u."""
+    return next((p for p in PREFIXES if abs(value) >= p[0]), PREFIXES[-1] if value else (1.0, ""))
+
+
+def si(value: float, unit: str) -> str:
+    """A value with an SI prefix: 1.23 mJ."""
+    factor, letter = prefix_of(value)
+    return f"{short(value / factor)} {letter}{unit}"
+
+
+def times(ratio: float) -> str:
+    """A ratio: 0.95x, 7.62x, 253x."""
+    return f"{ratio:.2f}x" if ratio < 9.995 else f"{short(ratio)}x"
+
+
+def percent(share: float) -> str:
+    """A share of one as a percentage: 12.3 %."""
+    return f"{100 * share:.1f} %"
+
+
+def _table(title: str, columns: Iterable[str], text: int = 1) -> Table:
+    """A table whose first `text` columns are words and whose others are numbers."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for index, column in enumerate(columns):
+        words = index < text
+        table.add_column(column, justify="left" if words else "right", no_wrap=not words, overflow="fold")
+    return table
+
+
+def summary(result: Result) -> str:
+    """A run in two lines."""
+    parts = f"{result.parts} parts" if result.parts > 1 else "not partitioned"
+    count = result.accelerators
+    sharing = "1 accelerator" if count == 1 else f"{count} accelerators, {result.dram} DRAM"
+    return (
+        f"{result.workload}, {parts}, batch {result.batch}, on {result.system}: {sharing}\n"
+        f"{result.cycles:,} cycles, {si(result.seconds, 's')}, {si(result.energy_pj * 1e-12, 'J')}, "
+        f"{si(result.macs, 'MAC')}, DRAM {si(result.dram_bytes, 'B')}, links {si(result.link_bytes, 'B')}"
+    )
+
+
+def layer_table(result: Result) -> Table:
+    """Cycles, what bounds it, utilisation, bytes and energy of each layer."""
+    table = _table("Layers", ("layer", "bound by", "cycles", "utilised", "DRAM", "links", "energy"), text=2)
+    for layer in result.layers:
+        table.add_row(
+            layer.name,
+            layer.bound,
+            f"{layer.cycles:,}",
+            percent(layer.utilisation),
+            si(layer.dram_bytes, "B"),
+            si(layer.link_bytes, "B"),
+            si(layer.energy_pj * 1e-12, "J"),
+        )
+    return table
+
+
+HEADINGS = {
+    "mac": "MAC",
+    "register_file": "reg. file",
+    "pe_to_pe": "PE to PE",
+    "sram": "SRAM",
+    "dram": "DRAM",
+    "dram_background": "DRAM bg.",
+    "leakage": "leak",
+}
+
+
+def energy_table(result: Result) -> Table:
+    """Energy of each layer by component; components that are zero in all layers are left out."""
+    components = [component for component, pj in result.energy.items() if pj]
+    # a step below the prefix of the largest, so that few numbers need many zeros
+    factor, letter = prefix_of(max([layer.energy_pj for layer in result.layers], default=0.0) * 1e-15)
+    title = f"Energy by component, {letter}J"
+    table = _table(title, ("layer", *(HEADINGS.get(component, component) for component in components)))
+    for layer in result.layers:
+        table.add_row(layer.name, *(_cell(layer.energy[component] * 1e-12 / factor) for component in components))
+    table.add_row("all", *(_cell(result.energy[component] * 1e-12 / factor) for component in components), style="bold")
+    return table
+
+
+def _cell(value: float) -> str:
+    return "<0.01" if 0 < value < 0.00995 else short(value)
+
+
+def component_line(result: Result) -> str:
+    """Energy by component in a line."""
+    return ", ".join(
+        f"{component.replace('_', ' ')} {si(pj * 1e-12, 'J')}" for component, pj in result.energy.items() if pj
+    )
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """Speedup and energy reduction against each baseline, for the network and its pruned layers alone."""
+    scopes = [("whole network", comparison)]
+    if comparison.pruned_layers:
+        scopes.append(("pruned layers alone", comparison.pruned_layers))
+    heads = [f"{head}\n{name}" for name, _ in scopes for head in ("speedup,", "energy reduction,")]
+    table = _table("Against", ("", *heads))
+    for baseline in comparison.baselines:
+        ratios = [(of.speedup_over(baseline), of.energy_reduction_over(baseline)) for _, of in scopes]
+        table.add_row(baseline, *(times(ratio) for pair in ratios for ratio in pair))
+    return table
+
+
+def factors_line(comparison: Comparison) -> str:
+    """What the speedup is made of."""
+    factors = comparison.factors
+    return (
+        f"speedup {comparison.speedup:.4g} = {factors.pruning:.4g} (pruning) x {factors.parallelism} (parallelism) "
+        f"x {1 - factors.loss:.4g} (1 - loss); lost to links {percent(factors.link_loss)}, "
+        f"to DRAM sharing {percent(factors.dram_loss)}, to imbalance {percent(factors.imbalance_loss)}"
+    )
+
+
+def bandwidth_line(system: System) -> str:
+    """On which side of the line between DRAM-bound and compute-bound fully connected layers are at batch 1."""
+    asked, given = system.weights_bandwidth_line(), system.dram_bytes_per_cycle
+    start = (
+        f"Fully connected at batch 1: arrays can take {asked:.3g} B/cycle of weights, a DRAM channel gives {given:.3g}"
+    )
+    gain = "about P/keep (P^2 where 1/P is kept)"
+    if asked > given:
+        return f"{start}: DRAM-bound. Private channels give {gain}, one shared channel about 1/keep (P)."
+    return f"{start}: compute-bound. The speedup is {gain}, while a channel keeps up with the arrays behind it."
+
+
+def reproduction_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Rows against one baseline: speedup and energy reduction over the number of parts, by scope and DRAM sharing."""
+    columns = list(dict.fromkeys((row["scope"], row["dram"]) for row in rows))
+    heads = [f"{scope.replace('-', ' ')},\n{dram} DRAM" for scope, dram in columns]
+    title = "Speedup, energy reduction over the unpruned network on one accelerator"
+    table = _table(title, ("P", *heads), text=0)
+    found = {(row["scope"], row["dram"], row["parts"]): row for row in rows}
+    for parts in sorted({row["parts"] for row in rows}):
+        cells = [found[(*column, parts)] for column in columns]
+        table.add_row(str(parts), *(f"{times(c['speedup'])}, {times(c['energy_reduction']):>5}" for c in cells))
+    return table
+
+
+def nearest_table(points: Sequence[Explanation]) -> Table:
+    """Points of the search with all their assumptions; `leak` is whether static power is counted."""
+    heads = ("DRAM", "FC units", "dataflow", "energy table", "leak", "P", "keep", "batch", "speedup", "energy", "dist.")
+    title = "Nearest to both (one for each run: other energy tables and static power are no further run)"
+    table = _table(title, heads, text=5)
+    for point in points:
+        table.add_row(
+            point.dram,
+            "-".join(str(units) for units in point.fc_sizes),
+            point.dataflow,
+            point.energy_table,
+            "yes" if point.static_power else "no",
+            str(point.parts),
+            point.keep_text,
+            str(point.batch),
+            times(point.speedup),
+            times(point.energy_reduction),
+            f"{point.distance:.3f}",
+        )
+    return table
+
+
+def cut_table(nearest: Mapping[tuple[int, float], Explanation]) -> Table:
+    """The nearest point for each number of parts and share of weights kept."""
+    keeps = {point.keep_text: point.keep for point in nearest.values() if not point.block_diagonal}
+    heads = ["1/P", *sorted(keeps, key=lambda text: keeps[text])]
+    title = "Nearest for each P and share of weights kept: speedup, energy reduction (distance)"
+    table = _table(title, ("P", *(f"keep {head}" for head in heads)), text=0)
+    for parts in dict.fromkeys(parts for parts, _ in nearest):
+        cells = dict.fromkeys(heads, "")
+        for (at, _), point in nearest.items():
+            if at == parts:
+                ratios = f"{times(point.speedup)}, {times(point.energy_reduction)} ({point.distance:.2f})"
+                cells["1/P" if point.block_diagonal else point.keep_text] = ratios
+        table.add_row(str(parts), *cells.values())
+    return table
+
+
+def closed_form_table(values: Mapping[str, Any]) -> Table:
+    """Names and values, integers with thousands separators."""
+    table = _table("", ("", ""))
+    for name, value in values.items():
+        text = f"{value:,}" if isinstance(value, int) else short(value) if isinstance(value, float) else str(value)
+        table.add_row(name.replace("_", " "), text)
+    return table

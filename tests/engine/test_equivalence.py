@@ -1,0 +1,79 @@
+"""The shortcuts of engine="auto" change nothing: task end by task end, server by server."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, reject, settings
+from hypothesis import strategies as st
+
+import ppsim
+from ppsim.engine.run import run
+from ppsim.engine.trace import SERVERS, Trace
+from ppsim.mapping.place import place
+from ppsim.mapping.program import Program
+
+from .systems import convolutional, fully_connected, systems
+
+
+def assert_same(auto: Trace, reference: Trace) -> None:
+    assert auto.end_fs == reference.end_fs
+    for one, other in zip(auto.ends, reference.ends, strict=True):
+        for server in SERVERS:
+            assert len(one[server]) == len(other[server]), server
+            assert np.array_equal(one[server].expand(), other[server].expand()), server
+    assert auto.messages == reference.messages
+    assert auto.started == reference.started
+    assert auto.finished == reference.finished
+    assert auto.delivered == reference.delivered
+    assert auto.channels == reference.channels
+    assert auto.links == reference.links
+
+
+def check(program: Program) -> tuple[Trace, Trace]:
+    auto, reference = run(program, "auto"), run(program, "reference")
+    assert_same(auto, reference)
+    assert reference.shortcuts == {}
+    return auto, reference
+
+
+def placed(net: ppsim.LayerGraph | ppsim.PartitionedGraph, system: ppsim.System) -> Program:
+    """The program of an example that runs, and within reason."""
+    try:
+        program = place(net, system)
+    except ppsim.InputError as error:
+        assert "product fits the" in str(error)
+        reject()
+    assume(sum(nest.length for stage in program.stages for nests in stage.work for nest in nests) < 20_000)
+    return program
+
+
+@given(data=st.data(), net=fully_connected(), accelerators=st.integers(1, 6))
+@settings(max_examples=250)
+def test_fully_connected(data, net, accelerators):
+    if data.draw(st.booleans(), label="partitioned"):
+        parts = data.draw(st.integers(1, 6), label="parts")
+        keep = data.draw(st.sampled_from([None, None, 1 / parts, (1 + 1 / parts) / 2, 1]), label="keep")
+        net = ppsim.partition(net, parts, keep=keep)
+    check(placed(net, data.draw(systems(accelerators))))
+
+
+@given(data=st.data(), net=convolutional(), accelerators=st.integers(1, 5))
+@settings(max_examples=150)
+def test_convolutional(data, net, accelerators):
+    check(placed(net, data.draw(systems(accelerators))))
+
+
+@pytest.mark.parametrize("name", ["tetris", "shared-dram"])
+@pytest.mark.parametrize("accelerators", [1, 3, 8])
+@pytest.mark.parametrize("dataflow", ["os", "ws", "is"])
+def test_tinyvgg16_takes_shortcuts(name, accelerators, dataflow):
+    net = ppsim.partition(ppsim.load_workload("tinyvgg16"), accelerators)
+    system = ppsim.load_system(name, accelerators=accelerators, set={"array.dataflow": dataflow})
+    auto, reference = check(place(net, system))
+    assert auto.shortcuts["steady_state"] > 0
+    assert auto.events < reference.events
+    result = ppsim.simulate(net, system)
+    assert result.shortcuts == auto.shortcuts
+    if name == "tetris" and accelerators == 8:
+        assert auto.shortcuts["echo"] > 0
