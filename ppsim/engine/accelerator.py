@@ -107,7 +107,7 @@ class Accelerator:
                     end = arrival
             if opens and (slot := self.output_slots.popleft()) > end:
                 end = slot
-            if self.started[item.stage] < 0:
+            if position == 0 and self.started[item.stage] < 0:
                 self.started[item.stage] = end
             done = end = end + compute
             if compute:

@@ -75,24 +75,27 @@ class LoadStream(Stream):
     def start(self, now: int) -> int:
         """The next tile's load, once there is room; what depends on the stage before waits for the stage's inputs."""
         unit, operand = self.unit, self.operand
-        items, count = unit.items, len(unit.items)
-        while True:
-            if self.item >= count:
-                return 0
+        items = unit.items
+        while self.item < len(items):
             item = items[self.item]
             if item.loads[operand]:
                 if operand == INPUTS and not unit.ready[item.stage]:
                     return 0
-                kinds, tiles, position, length = item.kinds, item.tiles, self.position, item.length
-                size = 0
-                while position < length and not (size := tiles[kinds[position]][operand]):
+                kinds, tiles, position = item.kinds, item.tiles, self.position
+                while position < item.length:
+                    if size := tiles[kinds[position]][operand]:
+                        break
                     position += 1
                 self.position = position
-                if size:
+                if position < item.length:
                     break
             self.item += 1
             self.position = 0
-        self.settle(now)
+        else:
+            return 0
+        releases = self.releases
+        while releases and releases[0][0] <= now:
+            self.occupied -= releases.popleft()[1]
         if operand == WEIGHTS and (self.closing or unit.item < self.item):
             earliest = self._shared_room_from(size, now)
         else:
@@ -106,7 +109,7 @@ class LoadStream(Stream):
         self.position = position + 1
         self.loading = size
         self.rate = item.rate
-        if unit.started[item.stage] < 0:
+        if position == 0 and unit.started[item.stage] < 0:
             unit.started[item.stage] = now
         return size
 

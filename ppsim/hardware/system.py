@@ -99,7 +99,8 @@ class System(Specification):
             f"{dram.bandwidth_gb_s:g} GB/s a channel, efficiency {dram.efficiency_streaming:g} reading and "
             f"{dram.efficiency_mixed:g} mixed, latency {dram.latency_ns:g} ns",
             f"{links.topology} {'x'.join(map(str, mesh_shape(self.accelerators)))}: "
-            f"{links.bandwidth_gb_s:g} GB/s a link, {links.latency_ns:g} ns a hop, cut-through, unicast{', ideal: takes no time' if links.ideal else ''}",
+            f"{links.bandwidth_gb_s:g} GB/s a link, {links.latency_ns:g} ns a hop, cut-through, unicast"
+            f"{', ideal: takes no time' if links.ideal else ''}",
             f"energy table {self.energy.name}: {self.energy.description}",
             f"static power {self.energy.leakage_w.value * 1e3:g} mW an accelerator, idle ones too, until the run ends",
             f"vector unit {f'{self.vector.lanes} lanes' if self.vector.enabled else 'off: no time, no energy'}",

@@ -71,10 +71,15 @@ def transfers(layout: Layout, needs: Sequence[Sequence[Interval]]) -> list[tuple
     if layout.replicated:
         return []
     found = []
+    counts = [length(made) for made in layout.made]
+    everything = ((0, max((made[-1][1] for made in layout.made if made), default=0)),)
     for destination, needed in enumerate(needs):
         if not needed:
             continue
         for source, made in enumerate(layout.made):
-            if source != destination and made and (features := overlap(made, needed)):
+            features = 0
+            if source != destination and made:
+                features = counts[source] if needed == everything else overlap(made, needed)
+            if features:
                 found.append((source, destination, features))
     return found
