@@ -5,6 +5,7 @@ Heavy modules are imported by the commands that need them, so that the others ar
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
@@ -50,7 +51,7 @@ Energy = Annotated[str | None, typer.Option("--energy", metavar="TABLE", help="N
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change any field of the system; repeatable.")
 ]
-Jobs = Annotated[int | None, typer.Option("-j", "--jobs", help="Processes; one for each processor by default.")]
+Jobs = Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Processes; one for each processor by default.")]
 Engine = Annotated[str, typer.Option("--engine", metavar="auto|reference", help="reference: tile by tile.")]
 JsonFile = Annotated[
     str | None, typer.Option("--json", metavar="FILE", help="Write the numbers as JSON; - writes them to stdout.")
@@ -120,12 +121,12 @@ def reproduce(
     console.print()
     console.print(tables.nearest_table(result.nearest_runs(8)))
     count, shared = result.in_common(NEAR)
-    common = ", ".join(f"{name} {value}" for name, value in shared.items()) or "nothing"
+    common = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shared.items()) or "nothing"
     _say(console, f"{count} sets are within a distance of {NEAR}; what all of them share: {common}.")
     console.print()
     console.print(tables.cut_table(result.nearest_by_cut()))
     console.print()
-    _print_assumptions(console, [result.experiment.description, *_told_apart(result.assumptions)])
+    _print_assumptions(console, [result.experiment.description, *tables.told_apart(result.assumptions)])
     console.print()
     _say(console, "Written: " + ", ".join(str(path) for path in written))
 
@@ -166,7 +167,7 @@ def run(
         net = ppsim.partition(net, parts, layers=layers or "fc*", keep=keep)
     count = accelerators if accelerators is not None else parts or 1
     hardware = ppsim.load_system(system, accelerators=count, set=_system_settings(dataflow, overlap, energy, settings))
-    with _waiting(f"simulating {workload} and its baselines"):
+    with _progress(f"simulating {workload} and its baselines"):
         comparison = ppsim.compare(net, hardware, engine=engine)
     result = comparison.result
     _write_json(json, _run_document(comparison))
@@ -248,7 +249,10 @@ def _system_settings(
         raise InputError("--overlap loads stationary operands ahead and os has none; accepted with ws and is")
     named = {"array.dataflow": dataflow, "array.overlap": overlap, "energy": energy}
     found = {path: value for path, value in named.items() if value is not None}
-    return found | dict(_setting(text) for text in settings or ())
+    found |= dict(_setting(text) for text in settings or ())
+    if "accelerators" in found:
+        raise InputError("--set accelerators: give -n ACCELERATORS instead")
+    return found
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -291,7 +295,7 @@ def _closed_form(sizes: tuple[int, int, int], array: str, dataflow: str, overlap
         "rows": rows,
         "cols": cols,
         "dataflow": dataflow,
-        "overlap": "yes" if overlap else "no",
+        "overlap": overlap,
         "bits": bits,
         "cycles": cycles,
         "folds": -(-size[flow.spatial_rows] // rows) * -(-size[flow.spatial_cols] // cols),
@@ -354,19 +358,9 @@ def _console(json: str | None = None) -> Console:
     from rich.console import Console
 
     console = Console(stderr=json == "-", markup=False, highlight=False)
-    if not console.is_terminal:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDTH
     return console
-
-
-def _told_apart(assumptions: Mapping[str, Sequence[str]]) -> list[str]:
-    """The lines of the first system, and of the others those that differ."""
-    first, *others = assumptions
-    lines = [f"{first}: {line}" for line in assumptions[first]]
-    for name in others:
-        differing = [line for line in assumptions[name] if line not in assumptions[first]]
-        lines += [f"{name}: {line}" for line in [*differing, f"otherwise as {first}"]]
-    return lines
 
 
 def _say(console: Console, text: str, indent: str = "") -> None:
@@ -392,16 +386,3 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-@contextmanager
-def _waiting(what: str) -> Iterator[None]:
-    """A spinner on stderr, if somebody is there to see it."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    with console.status(what):
-        yield

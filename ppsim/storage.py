@@ -63,11 +63,6 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
 
 
-def write_text(path: Path, content: str) -> None:
-    """`write_bytes` of UTF-8 text."""
-    write_bytes(path, content.encode())
-
-
 def json_text(value: Mapping[str, Any] | Sequence[Any]) -> str:
     """JSON with a line a value; ValueError for a number JSON does not know (nan, inf)."""
     return json.dumps(value, indent=2, allow_nan=False) + "\n"
@@ -75,4 +70,4 @@ def json_text(value: Mapping[str, Any] | Sequence[Any]) -> str:
 
 def write_json(path: Path, value: Mapping[str, Any] | Sequence[Any]) -> None:
     """`write_bytes` of `json_text`."""
-    write_text(path, json_text(value))
+    write_bytes(path, json_text(value).encode())

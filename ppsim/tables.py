@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from ppsim.analysis.comparison import Comparison
@@ -24,6 +26,11 @@ PREFIXES = (
     (1e-9, "n"),
     (1e-12, "p"),
 )
+
+
+def _titled(title: str, table: Table) -> Group:
+    """A table under its title; a title of the table itself would be wrapped to the table's width."""
+    return Group(Text(title, style="bold"), table)
 
 
 def short(value: float) -> str:
@@ -56,9 +63,9 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _table(title: str, columns: Iterable[str], text: int = 1) -> Table:
+def _table(columns: Iterable[str], text: int = 1) -> Table:
     """A table whose first `text` columns are words and whose others are numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for index, column in enumerate(columns):
         words = index < text
         table.add_column(column, justify="left" if words else "right", no_wrap=not words, overflow="fold")
@@ -77,9 +84,9 @@ def summary(result: Result) -> str:
     )
 
 
-def layer_table(result: Result) -> Table:
+def layer_table(result: Result) -> Group:
     """Cycles, what bounds it, utilisation, bytes and energy of each layer."""
-    table = _table("Layers", ("layer", "bound by", "cycles", "utilised", "DRAM", "links", "energy"), text=2)
+    table = _table(("layer", "bound by", "cycles", "utilised", "DRAM", "links", "energy"), text=2)
     for layer in result.layers:
         table.add_row(
             layer.name,
@@ -90,7 +97,7 @@ def layer_table(result: Result) -> Table:
             si(layer.link_bytes, "B"),
             si(layer.energy_pj * 1e-12, "J"),
         )
-    return table
+    return _titled("Layers", table)
 
 
 HEADINGS = {
@@ -104,17 +111,17 @@ HEADINGS = {
 }
 
 
-def energy_table(result: Result) -> Table:
+def energy_table(result: Result) -> Group:
     """Energy of each layer by component; components that are zero in all layers are left out."""
     components = [component for component, pj in result.energy.items() if pj]
     # a step below the prefix of the largest, so that few numbers need many zeros
     factor, letter = prefix_of(max([layer.energy_pj for layer in result.layers], default=0.0) * 1e-15)
     title = f"Energy by component, {letter}J"
-    table = _table(title, ("layer", *(HEADINGS.get(component, component) for component in components)))
+    table = _table(("layer", *(HEADINGS.get(component, component) for component in components)))
     for layer in result.layers:
         table.add_row(layer.name, *(_cell(layer.energy[component] * 1e-12 / factor) for component in components))
     table.add_row("all", *(_cell(result.energy[component] * 1e-12 / factor) for component in components), style="bold")
-    return table
+    return _titled(title, table)
 
 
 def _cell(value: float) -> str:
@@ -128,17 +135,20 @@ def component_line(result: Result) -> str:
     )
 
 
-def comparison_table(comparison: Comparison) -> Table:
-    """Speedup and energy reduction against each baseline, for the network and its pruned layers alone."""
+def comparison_table(comparison: Comparison) -> Group:
+    """Speedup and energy reduction against each baseline, for the network and its pruned layers alone.
+
+    A network that is not pruned has one baseline only: itself on one accelerator.
+    """
     scopes = [("whole network", comparison)]
     if comparison.pruned_layers:
         scopes.append(("pruned layers alone", comparison.pruned_layers))
     heads = [f"{head}\n{name}" for name, _ in scopes for head in ("speedup,", "energy reduction,")]
-    table = _table("Against", ("", *heads))
-    for baseline in comparison.baselines:
+    table = _table(("", *heads))
+    for baseline in comparison.baselines if comparison.pruned_layers else ("single-dense",):
         ratios = [(of.speedup_over(baseline), of.energy_reduction_over(baseline)) for _, of in scopes]
         table.add_row(baseline, *(times(ratio) for pair in ratios for ratio in pair))
-    return table
+    return _titled("Against", table)
 
 
 def factors_line(comparison: Comparison) -> str:
@@ -163,24 +173,24 @@ def bandwidth_line(system: System) -> str:
     return f"{start}: compute-bound. The speedup is {gain}, while a channel keeps up with the arrays behind it."
 
 
-def reproduction_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+def reproduction_table(rows: Sequence[Mapping[str, Any]]) -> Group:
     """Rows against one baseline: speedup and energy reduction over the number of parts, by scope and DRAM sharing."""
     columns = list(dict.fromkeys((row["scope"], row["dram"]) for row in rows))
     heads = [f"{scope.replace('-', ' ')},\n{dram} DRAM" for scope, dram in columns]
     title = "Speedup, energy reduction over the unpruned network on one accelerator"
-    table = _table(title, ("P", *heads), text=0)
+    table = _table(("P", *heads), text=0)
     found = {(row["scope"], row["dram"], row["parts"]): row for row in rows}
     for parts in sorted({row["parts"] for row in rows}):
         cells = [found[(*column, parts)] for column in columns]
         table.add_row(str(parts), *(f"{times(c['speedup'])}, {times(c['energy_reduction']):>5}" for c in cells))
-    return table
+    return _titled(title, table)
 
 
-def nearest_table(points: Sequence[Explanation]) -> Table:
+def nearest_table(points: Sequence[Explanation]) -> Group:
     """Points of the search with all their assumptions; `leak` is whether static power is counted."""
     heads = ("DRAM", "FC units", "dataflow", "energy table", "leak", "P", "keep", "batch", "speedup", "energy", "dist.")
-    title = "Nearest to both (one for each run: other energy tables and static power are no further run)"
-    table = _table(title, heads, text=5)
+    title = "Nearest to both numbers (each run once, with its nearest energy table and static power)"
+    table = _table(heads, text=5)
     for point in points:
         table.add_row(
             point.dram,
@@ -195,15 +205,15 @@ def nearest_table(points: Sequence[Explanation]) -> Table:
             times(point.energy_reduction),
             f"{point.distance:.3f}",
         )
-    return table
+    return _titled(title, table)
 
 
-def cut_table(nearest: Mapping[tuple[int, float], Explanation]) -> Table:
+def cut_table(nearest: Mapping[tuple[int, float], Explanation]) -> Group:
     """The nearest point for each number of parts and share of weights kept."""
     keeps = {point.keep_text: point.keep for point in nearest.values() if not point.block_diagonal}
     heads = ["1/P", *sorted(keeps, key=lambda text: keeps[text])]
     title = "Nearest for each P and share of weights kept: speedup, energy reduction (distance)"
-    table = _table(title, ("P", *(f"keep {head}" for head in heads)), text=0)
+    table = _table(("P", *(f"keep {head}" for head in heads)), text=0)
     for parts in dict.fromkeys(parts for parts, _ in nearest):
         cells = dict.fromkeys(heads, "")
         for (at, _), point in nearest.items():
@@ -211,13 +221,30 @@ def cut_table(nearest: Mapping[tuple[int, float], Explanation]) -> Table:
                 ratios = f"{times(point.speedup)}, {times(point.energy_reduction)} ({point.distance:.2f})"
                 cells["1/P" if point.block_diagonal else point.keep_text] = ratios
         table.add_row(str(parts), *cells.values())
-    return table
+    return _titled(title, table)
 
 
-def closed_form_table(values: Mapping[str, Any]) -> Table:
-    """Names and values, integers with thousands separators."""
-    table = _table("", ("", ""))
-    for name, value in values.items():
-        text = f"{value:,}" if isinstance(value, int) else short(value) if isinstance(value, float) else str(value)
-        table.add_row(name.replace("_", " "), text)
-    return table
+def told_apart(assumptions: Mapping[str, Sequence[str]]) -> list[str]:
+    """The lines of the first system, and of the others those that differ."""
+    first, *others = assumptions
+    lines = [f"{first}: {line}" for line in assumptions[first]]
+    for name in others:
+        differing = [line for line in assumptions[name] if line not in assumptions[first]]
+        lines += [f"{name}: {line}" for line in [*differing, f"otherwise as {first}"]]
+    return lines
+
+
+def closed_form_table(values: Mapping[str, Any]) -> Group:
+    """What an array alone needs for a product, by name; reads and writes are elements unless named bytes."""
+    overlap = " with overlap" if values["overlap"] else ""
+    array = f"a {values['rows']}x{values['cols']} array, {values['dataflow']}{overlap}, {values['bits']} bit"
+    title = f"({values['m']:,} x {values['k']:,}) by ({values['k']:,} x {values['n']:,}) on {array}"
+    table = _table(("", ""))
+    table.show_header = False
+    for name in ("cycles", "folds", "macs"):
+        table.add_row(name, f"{values[name]:,}")
+    table.add_row("utilisation", percent(values["utilisation"]))
+    for name in ("input_reads", "weight_reads", "partial_sum_writes", "partial_sum_reads"):
+        table.add_row(name.replace("_", " "), f"{values[name]:,}")
+    table.add_row("operand reads", si(values["operand_read_bytes"], "B"))
+    return _titled(title, table)

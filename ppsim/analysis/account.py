@@ -30,7 +30,7 @@ def account(net: LayerGraph | PartitionedGraph, trace: Trace, engine: str) -> Re
         workload=graph.name,
         system=system.name,
         accelerators=system.accelerators,
-        dram="shared" if system.dram_shared else "private",
+        dram="private" if system.dram.sharing == "private" else "shared",
         batch=graph.batch,
         parts=net.parts if isinstance(net, PartitionedGraph) else 1,
         cycles=cycles_in(trace.end_fs, system.clock_hz),

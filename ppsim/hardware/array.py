@@ -96,7 +96,7 @@ def fold_cycles(stream: Sizes, folds: Sizes, rows: int, cols: int, stationary: b
     extra = wavefront_cycles(rows, cols, stationary)
     if not overlap:
         return folds * (stream + extra)
-    turn: Sizes = np.maximum(stream, rows)
+    turn: Sizes = max(stream, rows) if isinstance(stream, int) else np.maximum(stream, rows)
     return (folds - 1) * turn + stream + extra
 
 
@@ -109,9 +109,9 @@ def compute_cycles(
     dataflow: str,
     overlap: bool = False,
 ) -> Sizes:
-    """Compute cycles of an (M x K) by (K x N) product on one rows x cols array, int64; memory never stalls it.
+    """Compute cycles of an (M x K) by (K x N) product on one rows x cols array; memory never stalls it.
 
-    Sizes may be arrays that broadcast. `overlap` is for ws and is alone. The law is the module's table; SCALE-Sim v3
+    Sizes may be int64 arrays that broadcast; plain integers give a plain integer, however large. `overlap` is for ws and is alone. The law is the module's table; SCALE-Sim v3
     reports one cycle less, the index of the last cycle. Raises InputError for an unknown dataflow.
     """
     if dataflow not in DATAFLOWS:
@@ -119,10 +119,10 @@ def compute_cycles(
     flow = DATAFLOWS[dataflow]
     if overlap and not flow.stationary:
         raise InputError("overlap=True needs a stationary operand to load ahead; accepted with ws and is")
-    size = {name: np.asarray(value, dtype=np.int64) for name, value in zip("mkn", (M, K, N), strict=True)}
+    sizes = (value if isinstance(value, int) else np.asarray(value, dtype=np.int64) for value in (M, K, N))
+    size: dict[str, Sizes] = dict(zip("mkn", sizes, strict=True))
     folds = -(-size[flow.spatial_rows] // rows) * -(-size[flow.spatial_cols] // cols)
-    cycles = fold_cycles(size[flow.stream], folds, rows, cols, flow.stationary, overlap)
-    return int(cycles) if np.ndim(cycles) == 0 else cycles
+    return fold_cycles(size[flow.stream], folds, rows, cols, flow.stationary, overlap)
 
 
 @dataclass(frozen=True, slots=True)
