@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ppsim.engine.kernel import Kernel
 from ppsim.engine.loops import Loop
-from ppsim.engine.servers import Channel, Stream
+from ppsim.engine.servers import IDLE, Channel, Stream
 from ppsim.mapping.program import Nest
 
 if TYPE_CHECKING:
@@ -153,5 +153,5 @@ class LoadStream(Stream):
         """The tile in use is done with at `time`."""
         self.releases.append((time, self.in_use))
         self.in_use = 0
-        if self.state == 0:
+        if self.state == IDLE:
             self.poke(now)

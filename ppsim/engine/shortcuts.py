@@ -155,9 +155,9 @@ class Component:
                         load.occupied,
                         load.in_use,
                         load.loading,
-                        [(time - now, size) for time, size in load.releases],
-                        [(time - now if time > now else 0, size) for time, size in load.arrivals],
-                        [(until - now, space) for until, space in load.closing if until > now],
+                        tuple([(time - now, size) for time, size in load.releases]),
+                        tuple([(time - now if time > now else 0, size) for time, size in load.arrivals]),
+                        tuple([(until - now, space) for until, space in load.closing if until > now]),
                     )
                 )
             if not waiting:
@@ -166,8 +166,8 @@ class Component:
                 (
                     max(0, m.array_free - now),
                     max(0, m.vector_free - now),
-                    [time - now if time > now else 0 for time in m.output_slots],
-                    [(size, rate, due - now if due > now else 0) for size, rate, due, _ in m.outputs.waiting],
+                    tuple([time - now if time > now else 0 for time in m.output_slots]),
+                    tuple([(size, rate, due - now if due > now else 0) for size, rate, due, _ in m.outputs.waiting]),
                 )
             )
             for number, stream in enumerate(m.streams):
@@ -175,9 +175,9 @@ class Component:
                     state.append((number, stream.state, stream.remaining, stream.rate, stream.due - now))
                     pending.append((stream.order, m.index * 8 + number))
         pending.sort()
-        state.append([actor for _, actor in pending])
+        state.append(tuple([actor for _, actor in pending]))
         state.append(max(0, self.channel.free - now))
-        return repr(state), reach
+        return tuple(state), reach
 
     def _skip(self, before: _Snapshot, here: _Snapshot, times: int) -> None:
         shift = times * (here.now - before.now)

@@ -111,8 +111,9 @@ def compute_cycles(
 ) -> Sizes:
     """Compute cycles of an (M x K) by (K x N) product on one rows x cols array; memory never stalls it.
 
-    Sizes may be int64 arrays that broadcast; plain integers give a plain integer, however large. `overlap` is for ws and is alone. The law is the module's table; SCALE-Sim v3
-    reports one cycle less, the index of the last cycle. Raises InputError for an unknown dataflow.
+    Sizes may be int64 arrays that broadcast; plain integers give a plain integer, however large. `overlap` is for ws
+    and is alone. The law is the module's table; SCALE-Sim v3 reports one cycle less, the index of the last cycle.
+    Raises InputError for an unknown dataflow.
     """
     if dataflow not in DATAFLOWS:
         raise InputError(f"dataflow={dataflow!r} is unknown; accepted: {', '.join(DATAFLOWS)}")

@@ -75,15 +75,24 @@ class Tiling:
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Tilings of a problem that fit and that no other beats in everything, as columns."""
+    """Tilings of a problem that fit, as columns: their sizes, and what they cost."""
 
-    tilings: tuple[Tiling, ...]
+    rows: Ints
+    images: Ints
+    k: Ints
+    n: Ints
+    m_outer: npt.NDArray[np.bool_]
     dram_bits: Ints
     cycles: Ints
     first_weight_bits: Ints
     first_input_bits: Ints
     last_cycles: Ints
     tiles: Ints
+
+    def tiling(self, index: int) -> Tiling:
+        """The tiling in one row."""
+        rows, images, k, n = (int(column[index]) for column in (self.rows, self.images, self.k, self.n))
+        return Tiling(rows, images, k, n, bool(self.m_outer[index]))
 
     def choose(self, bits_per_cycle: float, prefetched: bool) -> Tiling:
         """The fastest by estimate at a DRAM bandwidth; among equals, the one with the fewest tiles.
@@ -92,9 +101,11 @@ class Candidates:
         first weights unless an earlier layer gives the time to prefetch them.
         """
         first = self.first_input_bits if prefetched else self.first_input_bits + self.first_weight_bits
-        estimate = np.maximum(self.cycles, self.dram_bits / bits_per_cycle) + first / bits_per_cycle + self.last_cycles
+        estimate = (
+            np.maximum(self.cycles, self.dram_bits / bits_per_cycle) + first / bits_per_cycle + self.last_cycles
+        )
         near = np.flatnonzero(estimate <= estimate.min() * (1 + TOLERANCE))
-        return self.tilings[int(near[np.argmin(self.tiles[near])])]
+        return self.tiling(int(near[np.lexsort((estimate[near], self.tiles[near]))[0]]))
 
 
 def _pieces(size: int, granule: int, most: int = 24) -> list[int]:
@@ -170,22 +181,18 @@ def candidates(problem: Problem) -> Candidates:
         paid = np.where(sums_leave, turns.count(flow.stream), 1)
         cycles = all_folds * (turns.at_least(flow.stream, 1) + paid * extra) // array.count
         last_cycles = shares * (stream + extra)
-    columns = np.stack(
-        [
-            dram_bits,
-            cycles,
-            k * n * problem.bits,
-            input_tile + problem.staged_bits,
-            last_cycles,
-            m_count * k_count * n_count,
-        ]
-    )
-    front = _undominated(columns)
     return Candidates(
-        tuple(
-            Tiling(int(rows[s[i]]), int(images[s[i]]), int(k[i]), int(n[i]), bool(m_outer[i])) for i in front.tolist()
-        ),
-        *columns[:, front],
+        rows=rows[s],
+        images=images[s],
+        k=k,
+        n=n,
+        m_outer=m_outer,
+        dram_bits=dram_bits,
+        cycles=cycles,
+        first_weight_bits=k * n * problem.bits,
+        first_input_bits=input_tile + problem.staged_bits,
+        last_cycles=last_cycles,
+        tiles=m_count * k_count * n_count,
     )
 
 
@@ -275,17 +282,6 @@ def spills(problem: Problem, m: int, k: int, n: int) -> bool:
 def _widest_strip_bits(problem: Problem, rows: int, images: int) -> int:
     height, _ = m_extent(problem)
     return max(strip_bits(problem, f, min(rows, height - f), images, problem.k) for f in range(0, height, rows))
-
-
-def _undominated(columns: Ints) -> Ints:
-    """Indices of the columns that no other column is at most equal to in every row; of equal ones, the first."""
-    alive = np.lexsort(columns[::-1])
-    front = []
-    while len(alive):
-        best = alive[0]
-        front.append(best)
-        alive = alive[(columns[:, alive] < columns[:, [best]]).any(axis=0)]
-    return np.array(front, dtype=np.int64)
 
 
 def _pass_bits(problem: Problem, rows: int) -> int:
