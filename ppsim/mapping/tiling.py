@@ -89,6 +89,11 @@ class Candidates:
     last_cycles: Ints
     tiles: Ints
 
+    @property
+    def tilings(self) -> tuple[Tiling, ...]:
+        """All of them."""
+        return tuple(self.tiling(index) for index in range(len(self.tiles)))
+
     def tiling(self, index: int) -> Tiling:
         """The tiling in one row."""
         rows, images, k, n = (int(column[index]) for column in (self.rows, self.images, self.k, self.n))
@@ -101,9 +106,7 @@ class Candidates:
         first weights unless an earlier layer gives the time to prefetch them.
         """
         first = self.first_input_bits if prefetched else self.first_input_bits + self.first_weight_bits
-        estimate = (
-            np.maximum(self.cycles, self.dram_bits / bits_per_cycle) + first / bits_per_cycle + self.last_cycles
-        )
+        estimate = np.maximum(self.cycles, self.dram_bits / bits_per_cycle) + first / bits_per_cycle + self.last_cycles
         near = np.flatnonzero(estimate <= estimate.min() * (1 + TOLERANCE))
         return self.tiling(int(near[np.lexsort((estimate[near], self.tiles[near]))[0]]))
 
