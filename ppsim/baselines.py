@@ -7,7 +7,7 @@ multi-dense    the unpruned network on all accelerators, split by output units, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ppsim.analysis.comparison import Comparison, Factors
@@ -18,47 +18,45 @@ from ppsim.workload.graph import LayerGraph
 from ppsim.workload.partitioned import PartitionedGraph
 
 NETWORK, PRUNED_LAYERS = "network", "pruned-layers"
+Network = LayerGraph | PartitionedGraph
 
 
-def compare(net: LayerGraph | PartitionedGraph, system: System, engine: str = "auto") -> Comparison:
+def compare(net: Network, system: System, engine: str = "auto") -> Comparison:
     """Simulate a network and its baselines; for a partitioned one, also for its pruned layers alone.
 
     The pruned layers alone are a run of their own, whose inputs lie in the DRAM of the accelerators that own them.
     """
-    whole = compare_scope([net], system, NETWORK, engine)
+    whole = explained([net], system, NETWORK, engine)
     if not isinstance(net, PartitionedGraph):
         return whole
-    return replace(whole, pruned_layers=compare_scope(net.stretches(), system, PRUNED_LAYERS, engine))
+    return replace(whole, pruned_layers=explained(net.stretches(), system, PRUNED_LAYERS, engine))
 
 
-def compare_scope(
-    nets: Sequence[LayerGraph | PartitionedGraph], system: System, scope: str, engine: str = "auto"
-) -> Comparison:
-    """Compare networks that run one after the other with their baselines."""
+def explained(nets: Sequence[Network], system: System, scope: str, engine: str = "auto") -> Comparison:
+    """`against_baselines`, and what the speedup is made of: up to two more runs of the networks."""
+    comparison = against_baselines(nets, system, scope, engine)
+    return replace(comparison, factors=_factors(comparison, nets, system, engine))
+
+
+def against_baselines(nets: Sequence[Network], system: System, scope: str, engine: str = "auto") -> Comparison:
+    """Networks that run one after the other, and their baselines."""
     dense = [net.graph if isinstance(net, PartitionedGraph) else net for net in nets]
     one = replace(system, accelerators=1)
-
-    def runs(what: Sequence[LayerGraph | PartitionedGraph], on: System) -> Result:
-        return combined([simulate(net, on, engine) for net in what])
-
-    result = runs(nets, system)
     baselines = {
-        "single-dense": runs(dense, one),
-        "single-pruned": runs(nets, one),
-        "multi-dense": runs(dense, system),
+        "single-dense": _run_all(dense, one, engine),
+        "single-pruned": _run_all(nets, one, engine),
+        "multi-dense": _run_all(dense, system, engine),
     }
-    return Comparison(result, baselines, _factors(result, baselines, nets, system, runs), scope)
+    return Comparison(_run_all(nets, system, engine), baselines, scope)
 
 
-def _factors(
-    result: Result,
-    baselines: dict[str, Result],
-    nets: Sequence[LayerGraph | PartitionedGraph],
-    system: System,
-    runs: Callable[[Sequence[LayerGraph | PartitionedGraph], System], Result],
-) -> Factors:
+def _run_all(nets: Sequence[Network], system: System, engine: str) -> Result:
+    return combined([simulate(net, system, engine) for net in nets])
+
+
+def _factors(comparison: Comparison, nets: Sequence[Network], system: System, engine: str) -> Factors:
     """Split the loss in a fixed order: with links that take no time, then with private channels too, then the rest."""
-    single = baselines["single-pruned"].seconds
+    single = comparison.baselines["single-pruned"].seconds
 
     def efficiency(seconds: float) -> float:
         return single / (system.accelerators * seconds)
@@ -68,11 +66,11 @@ def _factors(
     else:
         ideal = replace(system, interconnect=replace(system.interconnect, ideal=True))
         alone = replace(ideal, dram=replace(system.dram, sharing="private"))
-        actual = efficiency(result.seconds)
-        linked = efficiency(runs(nets, ideal).seconds)
-        private = efficiency(runs(nets, alone).seconds) if system.dram_shared else linked
+        actual = efficiency(comparison.result.seconds)
+        linked = efficiency(_run_all(nets, ideal, engine).seconds)
+        private = efficiency(_run_all(nets, alone, engine).seconds) if system.dram_shared else linked
     return Factors(
-        pruning=baselines["single-dense"].seconds / single,
+        pruning=comparison.baselines["single-dense"].seconds / single,
         parallelism=system.accelerators,
         link_loss=linked - actual,
         dram_loss=private - linked,

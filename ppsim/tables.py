@@ -154,6 +154,7 @@ def comparison_table(comparison: Comparison) -> Group:
 def factors_line(comparison: Comparison) -> str:
     """What the speedup is made of."""
     factors = comparison.factors
+    assert factors is not None
     return (
         f"speedup {comparison.speedup:.4g} = {factors.pruning:.4g} (pruning) x {factors.parallelism} (parallelism) "
         f"x {1 - factors.loss:.4g} (1 - loss); lost to links {percent(factors.link_loss)}, "

@@ -9,7 +9,7 @@ bytes a cycle, and what P arrays lose to it are folds that no longer fill them.
 import pytest
 
 import ppsim
-from ppsim.baselines import PRUNED_LAYERS, compare_scope
+from ppsim.baselines import PRUNED_LAYERS, explained
 
 DATAFLOWS = {"os": ("os", False), "ws-overlap": ("ws", True), "ws": ("ws", False)}
 
@@ -37,7 +37,7 @@ def hardware(accelerators: int, dataflow: str, sharing: str = "private") -> ppsi
 
 def alone(parts: int, dataflow: str, sharing: str = "private"):
     pruned = ppsim.partition(ppsim.load_workload("tinyvgg16"), parts, layers="fc*")
-    return compare_scope(pruned.stretches(), hardware(parts, dataflow, sharing), PRUNED_LAYERS)
+    return explained(pruned.stretches(), hardware(parts, dataflow, sharing), PRUNED_LAYERS)
 
 
 @pytest.mark.parametrize("dataflow", ["os", "ws-overlap"])

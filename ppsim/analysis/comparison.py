@@ -32,12 +32,16 @@ class Factors:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A result against its baselines; `pruned_layers` is the same for the pruned layers alone, if there are any."""
+    """A result against its baselines.
+
+    `factors` is what the speedup is made of, if that was asked for, and `pruned_layers` the same comparison for the
+    pruned layers alone, if there are any.
+    """
 
     result: Result
     baselines: Mapping[str, Result]
-    factors: Factors
     scope: str
+    factors: Factors | None = None
     pruned_layers: Comparison | None = None
 
     def speedup_over(self, baseline: str) -> float:
@@ -85,7 +89,7 @@ class Comparison:
             "scope": self.scope,
             "speedup": self.speedup,
             "energy_reduction": self.energy_reduction,
-            "factors": {**asdict(self.factors), "loss": self.factors.loss},
+            "factors": {**asdict(self.factors), "loss": self.factors.loss} if self.factors else None,
             "result": self.result.to_dict(),
             "baselines": {name: result.to_dict() for name, result in self.baselines.items()},
             "pruned_layers": self.pruned_layers.to_dict() if self.pruned_layers else None,

@@ -106,7 +106,7 @@ class Grid:
     """
 
     workloads: tuple[str, ...] = ("tinyvgg16", "tinyvgg16-25088", "tinyvgg16-32768")
-    layers: tuple[str, ...] = ("fc*", "fc6,fc7", "fc6", "fc7")
+    layers: tuple[str, ...] = ("fc*", "fc6,fc7", "fc7")
     batches: tuple[int, ...] = (1, 16)
     dataflows: tuple[str, ...] = tuple(DATAFLOWS)
     parts: tuple[int, ...] = (2, 3, 4, 8, 16)
@@ -130,8 +130,12 @@ class Grid:
         return {**values, "keeps": ["1/parts" if keep is None else keep for keep in self.keeps]}
 
     def stacks(self) -> tuple[Stack, ...]:
-        """What is pruned and what it runs on, in the order of the axes."""
-        return tuple(Stack(*point) for point in product(self.workloads, self.layers, self.batches, self.dataflows))
+        """What is pruned and what it runs on, in the order of the axes; layers of the same sizes once."""
+        pruned: dict[tuple[int, ...], tuple[str, str]] = {}
+        for workload, layers in product(self.workloads, self.layers):
+            pruned.setdefault(fc_sizes(load_workload(workload), layers), (workload, layers))
+        points = product(pruned.values(), self.batches, self.dataflows)
+        return tuple(Stack(workload, layers, batch, flow) for (workload, layers), batch, flow in points)
 
     def cuts(self) -> Iterator[tuple[int, float, bool]]:
         """Parts, keep, and whether that is 1/parts: each pair once, none below 1/parts."""

@@ -10,7 +10,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ppsim.baselines import NETWORK, PRUNED_LAYERS, compare_scope
+from ppsim.baselines import NETWORK, PRUNED_LAYERS, against_baselines
 from ppsim.errors import InputError
 from ppsim.explore.assumptions import (
     PAPER_ENERGY_REDUCTION,
@@ -158,7 +158,7 @@ def rows_of(workload: str, layers: str, parts: int, system: str, scope: str) -> 
     net = partition(load_workload(workload), parts, layers)
     nets = net.stretches() if scope == PRUNED_LAYERS else (net,)
     hardware = load_system(system, accelerators=parts)
-    comparison = compare_scope(nets, hardware, scope)
+    comparison = against_baselines(nets, hardware, scope)
     return [{**comparison.row(baseline), "workload": net.name} for baseline in BASELINES]
 
 

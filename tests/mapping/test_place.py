@@ -106,7 +106,7 @@ def results(program: Program) -> list[int]:
     return [index for index in range(len(program.stages)) if index not in read]
 
 
-many = settings(max_examples=100, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+many = settings(max_examples=70, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 
 
 @many
