@@ -5,6 +5,7 @@ Every error is one line: the document, the key, what is wrong and what is accept
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
@@ -19,6 +20,7 @@ from ppsim.errors import InputError
 
 T = TypeVar("T")
 MAX_BYTES = 4 * 1024 * 1024
+MAX_DEPTH = 32
 _HERE = Path(__file__).resolve().parent
 
 
@@ -52,7 +54,9 @@ def read(path: Path, format_tag: str) -> dict[str, Any]:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise InputError(f"{path}: {size} bytes; documents go up to {MAX_BYTES}")
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_loader())  # a subclass of the safe loader
+        text = path.read_text(encoding="utf-8")
+        _refuse_the_unusual(text)
+        document = yaml.load(text, Loader=_loader())  # a subclass of the safe loader
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -68,25 +72,37 @@ def read(path: Path, format_tag: str) -> dict[str, Any]:
     return document
 
 
+def _refuse_the_unusual(text: str) -> None:
+    """Aliases (they can blow a small file up), tags and deep nesting, before anything is built from them."""
+    depth = 0
+    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        line = event.start_mark.line + 1  # type: ignore[union-attr]
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.YAMLError(f"line {line}: aliases (*name) are not accepted")
+        if isinstance(event, yaml.CollectionStartEvent | yaml.ScalarEvent) and event.tag not in (None, "!"):
+            raise yaml.YAMLError(f"line {line}: tags ({event.tag}) are not accepted")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"line {line}: nested more than {MAX_DEPTH} deep")
+
+
 @lru_cache(maxsize=1)
 def _loader() -> Any:
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
     class Loader(base):  # type: ignore[misc]
-        """The safe loader, without aliases (they can blow a small file up) and without duplicate keys."""
-
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            """Refuse aliases."""
-            if self.check_event(yaml.AliasEvent):
-                raise yaml.YAMLError("aliases (*name) are not accepted")
-            return super().compose_node(parent, index)
+        """The safe loader, with plain keys that stand once."""
 
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            """Refuse a key that stands twice."""
+            """Refuse a key that is no scalar or stands twice."""
             seen = set()
             for key, _ in node.value:
+                line = key.start_mark.line + 1
+                if not isinstance(key, yaml.ScalarNode):
+                    raise yaml.YAMLError(f"line {line}: a key has to be a word or a number")
                 if key.value in seen:
-                    raise yaml.YAMLError(f"the key {key.value!r} stands twice, again in line {key.start_mark.line + 1}")
+                    raise yaml.YAMLError(f"the key {key.value!r} stands twice, again in line {line}")
                 seen.add(key.value)
             return super().construct_mapping(node, deep)
 
@@ -99,12 +115,21 @@ def _adapter(kind: Any) -> Any:
 
 
 def validate(kind: type[T], document: Any, where: str) -> T:
-    """An instance of `kind` from a document; `where` names it in errors."""
+    """An instance of `kind` from a document; `where` names it in errors.
+
+    Types are strict as in JSON: true is no number, and neither is "8".
+    """
     try:
-        return cast(T, _adapter(cast(Hashable, kind)).validate_python(document))
+        text = json.dumps(document, default=_plain)
+        return cast(T, _adapter(cast(Hashable, kind)).validate_json(text, strict=True))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise InputError(f"{where}: {_explain(kind, first)}") from None
+        raise InputError(" ".join(f"{where}: {_explain(kind, first)}".split())) from None
+
+
+def _plain(value: Any) -> Any:
+    """NumPy numbers as plain ones, everything else JSON does not know as text."""
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 def dump(value: Any) -> Any:
@@ -129,8 +154,9 @@ def _keys_at(kind: Any, location: list[Any]) -> tuple[str, ...]:
         if is_dataclass(kind):
             kind = get_type_hints(kind).get(str(part))
         else:
-            options = [a for a in get_args(kind) if is_dataclass(a)]
-            kind = next((a for a in options if getattr(a, "type", None) == part), options[0] if options else None)
+            options = get_args(kind)
+            tagged = (a for a in options if getattr(a, "type", None) == part)
+            kind = next(tagged, options[0] if options else None)
     while kind is not None and not is_dataclass(kind):
         kind = next(iter(get_args(kind)), None)
     return tuple(f.name for f in fields(kind)) if kind else ()

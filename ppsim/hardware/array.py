@@ -20,12 +20,13 @@ from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Gt
+from annotated_types import Gt, Le
 
 from ppsim.errors import InputError
 from ppsim.specification import Specification
 
-Positive = Annotated[int, Gt(0)]
+Positive = Annotated[int, Gt(0), Le(1 << 20)]
+Bits = Annotated[int, Gt(0), Le(1024)]
 Sizes = int | npt.NDArray[np.int64]
 
 
@@ -66,8 +67,8 @@ class ArraySpec(Specification):
     count: Positive = 1
     dataflow: Literal["os", "ws", "is"] = "ws"
     overlap: bool = False
-    bits: Positive = 16
-    accumulator_bits: Positive = 32
+    bits: Bits = 16
+    accumulator_bits: Bits = 32
     accumulator_depth: Positive | None = None
 
     @property

@@ -19,7 +19,7 @@ class BufferSpec(Specification):
     needs more stalls the array.
     """
 
-    kib: Annotated[float, Gt(0)]
+    kib: Annotated[float, Gt(0), Le(1e12)]
     bandwidth_bytes_per_cycle: Annotated[int, Gt(0)]
     activation_fraction: Annotated[float, Ge(0), Le(1)] = 0.5
 

@@ -30,11 +30,11 @@ class DramSpec(Specification):
     """
 
     sharing: Literal["private", "shared"] | Annotated[int, Gt(0)]
-    bandwidth_gb_s: Annotated[float, Gt(0)]
-    latency_ns: Annotated[float, Ge(0)]
+    bandwidth_gb_s: Annotated[float, Ge(1e-6), Le(1e6)]
+    latency_ns: Annotated[float, Ge(0), Le(1e9)]
     efficiency_streaming: Efficiency = 1.0
     efficiency_mixed: Efficiency = 1.0
-    burst_bytes: Annotated[int, Gt(0)] = 32
+    burst_bytes: Annotated[int, Gt(0), Le(1 << 20)] = 32
     quantum_bytes: Annotated[int, Gt(0), Le(16384)] = 16384
 
     @cached_property
@@ -46,7 +46,7 @@ class DramSpec(Specification):
         """Accelerators behind one channel."""
         if self.sharing == "private":
             return 1
-        return accelerators if self.sharing == "shared" else self.sharing
+        return accelerators if self.sharing == "shared" else min(accelerators, self.sharing)
 
     def channel_of(self, accelerator: int, accelerators: int) -> int:
         """The channel an accelerator is behind."""

@@ -88,12 +88,15 @@ class EnergyTable(Specification):
         for (low, below), (high, above) in pairwise(points):
             if kib <= high:
                 share = (log(kib) - log(low)) / (log(high) - log(low))
+                if not below or not above:  # a point declared zero has no logarithm
+                    return below + share * (above - below)
                 return exp(log(below) + share * (log(above) - log(below)))
         return points[-1][1]
 
     def zeros(self) -> tuple[str, ...]:
         """The entries that are zero, with their reasons."""
-        entries = ((f.name, getattr(self, f.name)) for f in fields(self))
+        entries = [(f.name, getattr(self, f.name)) for f in fields(self)]
+        entries += [(f"sram at {point.kib:g} KiB", point.pj_per_bit) for point in self.sram]
         return tuple(
             f"{name} = 0: {entry.reason}" for name, entry in entries if isinstance(entry, Entry) and not entry.value
         )

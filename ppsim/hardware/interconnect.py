@@ -19,7 +19,7 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Annotated
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Le
 
 from ppsim.errors import InputError
 from ppsim.specification import Specification
@@ -38,8 +38,8 @@ class InterconnectSpec(Specification):
     """
 
     topology: str
-    bandwidth_gb_s: Annotated[float, Gt(0)]
-    latency_ns: Annotated[float, Ge(0)]
+    bandwidth_gb_s: Annotated[float, Ge(1e-6), Le(1e6)]
+    latency_ns: Annotated[float, Ge(0), Le(1e9)]
     ideal: bool = False
 
     def __post_init__(self) -> None:

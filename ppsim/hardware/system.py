@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 
 from ppsim.hardware.array import ArraySpec
 from ppsim.hardware.buffers import BufferSpec, VectorSpec
@@ -28,15 +28,15 @@ class System(Specification):
 
     name: str
     description: str
-    accelerators: Annotated[int, Gt(0)]
-    clock_mhz: Annotated[float, Gt(0)]
+    accelerators: Annotated[int, Gt(0), Le(1 << 20)]
+    clock_mhz: Annotated[float, Ge(0.001), Le(1e6)]
     array: ArraySpec
     buffer: BufferSpec
     vector: VectorSpec
     dram: DramSpec
     interconnect: InterconnectSpec
     energy: EnergyTable
-    launch_us: Annotated[float, Ge(0)] = 0.0
+    launch_us: Annotated[float, Ge(0), Le(1e9)] = 0.0
     sources: Mapping[str, str] = field(default_factory=dict, hash=False, compare=False)
 
     @cached_property

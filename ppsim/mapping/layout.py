@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 Interval = tuple[int, int]
 
@@ -66,10 +67,11 @@ def overlap(one: Sequence[Interval], other: Sequence[Interval]) -> int:
     return shared
 
 
-def transfers(layout: Layout, needs: Sequence[Sequence[Interval]]) -> list[tuple[int, int, int]]:
+@lru_cache(maxsize=4096)
+def transfers(layout: Layout, needs: tuple[tuple[Interval, ...], ...]) -> tuple[tuple[int, int, int], ...]:
     """(source, destination, features) for all that an accelerator needs and another one makes."""
     if layout.replicated:
-        return []
+        return ()
     found = []
     counts = [length(made) for made in layout.made]
     everything = ((0, max((made[-1][1] for made in layout.made if made), default=0)),)
@@ -82,4 +84,4 @@ def transfers(layout: Layout, needs: Sequence[Sequence[Interval]]) -> list[tuple
                 features = counts[source] if needed == everything else overlap(made, needed)
             if features:
                 found.append((source, destination, features))
-    return found
+    return tuple(found)

@@ -207,7 +207,7 @@ class _Cut:
         if array.flow.stationary:
             loaded = rows * cols
             return (macs + loaded) * bits, macs * (bits + array.accumulator_bits) + shifts * bits
-        drained = shifts if outputs else 0
+        drained = shifts if outputs or self.spills else 0
         return 2 * macs * array.accumulator_bits, 2 * macs * bits + drained * array.accumulator_bits
 
 

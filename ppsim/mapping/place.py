@@ -16,6 +16,9 @@ from ppsim.units import ceil_div
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.partitioned import PartitionedGraph
 
+#: products up to this many MACs x bits fit the 64-bit integers that tilings are counted in
+LARGEST = 1 << 62
+
 
 def place(net: LayerGraph | PartitionedGraph, system: System) -> Program:
     """Lower the layers, divide them over the accelerators, decide what stays on chip, tile, and plan the exchanges.
@@ -30,7 +33,7 @@ def place(net: LayerGraph | PartitionedGraph, system: System) -> Program:
             f"load the workload with bits={system.array.bits} or set array.bits={bits}"
         )
     steps = steps_of(net, system.accelerators)
-    stays = residency(steps, graph.batch * bits, system.buffer.activation_bytes)
+    stays = residency(steps, graph.batch * bits, system.buffer.activation_bytes, sends_results=system.channels > 1)
     return _Placement(system, steps, stays, graph.batch, bits).program()
 
 
@@ -39,7 +42,8 @@ class _Placement:
 
     def __init__(self, system: System, steps: list[Step], stays: Residency, batch: int, bits: int) -> None:
         self.system, self.steps, self.stays, self.batch, self.bits = system, steps, stays, batch, bits
-        self.space = system.buffer.bytes - stays.reserved_bytes
+        #: bytes for tiles during each step
+        self.space = [system.buffer.bytes - reserved for reserved in stays.reserved_bytes]
         self.links: dict[tuple[int, int], int] = {}
         self.routes: dict[tuple[int, int], tuple[int, ...]] = {}
         self.product_nests: dict[tuple[int, Product, bool], Nest] = {}
@@ -83,6 +87,11 @@ class _Placement:
     def _tiled(self, index: int, product: Product, output_on_chip: bool) -> Nest:
         step, system, gemm = self.steps[index], self.system, product.gemm
         staged = self.stays.staged[index]
+        if gemm.m * gemm.k * gemm.n * self.bits >= LARGEST:
+            raise InputError(
+                f"{system.name}: layer {step.name!r}: a {gemm.m}x{gemm.k}x{gemm.n} product is too large; "
+                f"m x k x n x bits goes up to {LARGEST:.2g}"
+            )
         problem = Problem(
             m=gemm.m,
             k=gemm.k,
@@ -94,7 +103,7 @@ class _Placement:
             output_on_chip=output_on_chip,
             staged_bits=product.input_features * self.batch * self.bits if staged else 0,
             vector_operations_per_output=ceil_div(step.vector_operations, step.features * self.batch),
-            space=self.space,
+            space=self.space[index],
             burst=system.dram.burst_bytes,
             array=system.array,
             sram_bytes_per_cycle=system.buffer.bandwidth_bytes_per_cycle,
@@ -118,7 +127,7 @@ class _Placement:
             out_bits=made * feature_bits,
             operations=operations if system.vector.enabled else 0,
             lanes_cycles=system.vector.cycles(operations),
-            space=self.space,
+            space=self.space[index],
             burst=system.dram.burst_bytes,
             stays=(self.stays.kept[step.source], self._output_on_chip(index, a)),
         )
@@ -129,8 +138,7 @@ class _Placement:
         """
         if self.stays.kept[index]:
             return True
-        made = self.steps[index].makes.count(a) * self.batch * self.bits // 8
-        return self._is_result(index) and self.channel[a] != self.channel[0] and made <= self.stays.reserved_bytes
+        return self.stays.held[index] and self.channel[a] != self.channel[0]
 
     def _is_result(self, index: int) -> bool:
         return not any(step.source == index for step in self.steps[index + 1 :])
@@ -147,7 +155,7 @@ class _Placement:
         in_dram = not self.stays.kept[index]
         reads = [0] * accelerators
         messages = []
-        for source, destination, features in transfers(step.makes, needs):
+        for source, destination, features in transfers(step.makes, tuple(needs)):
             same_dram = in_dram and self.channel[source] == self.channel[destination]
             size = 0 if same_dram else ceil_div(features * self.batch * self.bits, 8)
             messages.append(

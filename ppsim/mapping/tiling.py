@@ -253,13 +253,24 @@ def _tile_sizes(problem: Problem) -> tuple[list[tuple[int, int]], list[int], lis
     flow, array = problem.array.flow, problem.array
     granule = {flow.spatial_rows: array.rows, flow.spatial_cols: array.cols}
     height, _ = m_extent(problem)
-    strips = [(rows, 1) for rows in _pieces(height, 1 if problem.window else granule.get("m", 1))]
+    heights = _pieces(height, 1 if problem.window else granule.get("m", 1))
+    strips = [(rows, 1) for rows in heights if _alike(problem, rows)]
     strips += [(height, images) for images in _pieces(problem.images, 1) if images > 1]
     k_granule = granule.get("k", 1)
     if problem.window is not None:
         per_channel = problem.k // problem.input_channels
         k_granule = per_channel * max(1, k_granule // gcd(k_granule, per_channel))
     return strips, _pieces(problem.k, k_granule), _pieces(problem.n, granule.get("n", 1))
+
+
+def _alike(problem: Problem, rows: int) -> bool:
+    """Whether all strips but the first and the last read as many input rows: a nest has one tile for all of them.
+
+    With wide padding, the second strip may still reach into it.
+    """
+    height, _ = m_extent(problem)
+    middle = range(rows, height - rows, rows)
+    return len({strip_bits(problem, first, rows, 1, problem.k) for first in middle}) <= 1
 
 
 def output_slot_bits(problem: Problem, sums_leave: bool) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, TypeAlias, Union
 
@@ -10,6 +10,7 @@ from annotated_types import MinLen
 from pydantic import Field
 
 from ppsim.documents import locate, read, validate
+from ppsim.errors import InputError
 from ppsim.specification import Specification
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.layers import LAYER_TYPES, Positive
@@ -35,11 +36,14 @@ def load_workload(name: str, batch: int = 1, bits: int | None = None) -> LayerGr
 
     Raises InputError naming the file, the key and the accepted values.
     """
-    document = _document(str(name))
-    return LayerGraph(document.name, document.input, document.layers, batch, bits)
+    return replace(_network(str(name)), batch=batch, bits=bits)
 
 
 @lru_cache(maxsize=64)
-def _document(name: str) -> WorkloadDocument:
+def _network(name: str) -> LayerGraph:
     path = locate(name, WORKLOADS, "workload")
-    return validate(WorkloadDocument, read(path, FORMAT), str(path))
+    document = validate(WorkloadDocument, read(path, FORMAT), str(path))
+    try:
+        return LayerGraph(document.name, document.input, document.layers)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None

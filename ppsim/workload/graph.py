@@ -33,6 +33,8 @@ class LayerGraph:
         """Infer all shapes now, so that a graph that exists is a graph that fits."""
         if self.batch < 1:
             raise InputError(f"{self.name}: batch must be at least 1, got {self.batch}")
+        if self.bits is not None and self.bits < 1:
+            raise InputError(f"{self.name}: bits must be at least 1, got {self.bits}")
         if not self.layers:
             raise InputError(f"{self.name}: layers: a network needs at least one layer")
         _ = self.shapes
@@ -61,9 +63,10 @@ class LayerGraph:
     def shapes(self) -> Mapping[str, Shape]:
         """Layer name -> shape of its output; `INPUT` -> shape of the network's input."""
         shapes: dict[str, Shape] = {INPUT: self.input_shape}
+        sources = self.sources
         for layer in self.layers:
             try:
-                shapes[layer.name] = layer.output_shape(shapes[self.sources[layer.name]])
+                shapes[layer.name] = layer.output_shape(shapes[sources[layer.name]])
             except InputError as error:
                 raise InputError(f"{self.name}: {error}") from None
         return MappingProxyType(shapes)

@@ -121,7 +121,7 @@ def test_numbers_set_by_the_user_say_so():
         ("mac_pj", "mac_pj: {value: 1, confidence: estimate}", "mac_pj.source: Field required"),
         ("mac_pj", 'mac_pj: {value: 1, source: "", confidence: estimate}', "mac_pj.source: "),
         ("mac_pj", "mac_pj: {value: 1, source: x, confidence: sure}", "mac_pj.confidence: "),
-        ("mac_pj", "mac_pj: 1", "mac_pj: Input should be a dictionary"),
+        ("mac_pj", "mac_pj: 1", "mac_pj: Input should be an object"),
         ("mac_pj", "mac_pj: {value: 0, source: x, confidence: estimate}", "mac_pj: a value of 0 needs a reason"),
         ("leakage_w", "", "leakage_w: Field required"),
         ("leakage_w", "leekage_w: {value: 1, source: x, confidence: estimate}", "leakage_w: Field required"),

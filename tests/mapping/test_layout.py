@@ -55,7 +55,7 @@ def exchanges(draw: st.DrawFn) -> tuple[list[set[int]], list[set[int]]]:
 @given(exchanges())
 def test_transfers_are_what_is_needed_and_made_elsewhere(case):
     made, needs = case
-    found = transfers(Layout(tuple(map(as_intervals, made))), list(map(as_intervals, needs)))
+    found = transfers(Layout(tuple(map(as_intervals, made))), tuple(map(as_intervals, needs)))
     expected = {
         (source, destination): len(made[source] & needs[destination])
         for source in range(len(made))
@@ -69,7 +69,7 @@ def test_transfers_are_what_is_needed_and_made_elsewhere(case):
 @given(exchanges())
 def test_what_all_make_is_not_sent(case):
     made, needs = case
-    assert transfers(Layout(tuple(map(as_intervals, made)), replicated=True), list(map(as_intervals, needs))) == []
+    assert transfers(Layout(tuple(map(as_intervals, made)), replicated=True), tuple(map(as_intervals, needs))) == ()
 
 
 @given(st.integers(1, 6), st.integers(1, 4), st.integers(1, 4), st.data())
