@@ -14,8 +14,8 @@ from ppsim.specification import Specification
 class BufferSpec(Specification):
     """The on-chip scratchpad that feeds the arrays.
 
-    At most `activation_fraction` of it holds activations that stay on chip between layers; what the largest such set
-    leaves is for double-buffered tiles. `bandwidth_bytes_per_cycle` covers reads and writes together; a tile that
+    At most `activation_fraction` of it holds activations that stay on chip between layers; what they leave during a
+    layer is for double-buffered tiles. `bandwidth_bytes_per_cycle` covers reads and writes together; a tile that
     needs more stalls the array.
     """
 
