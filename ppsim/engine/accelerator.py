@@ -81,6 +81,10 @@ class Accelerator:
         """All streams, in the order of `trace.SERVERS`."""
         return self.weights, self.inputs, self.outputs, self.exchange_reads, self.exchange_writes
 
+    def ends(self) -> list[Ends]:
+        """Task ends of the arrays and of all streams."""
+        return [self.computed, *(stream.ends for stream in self.streams)]
+
     def resolve(self, now: int) -> None:
         """Reserve the arrays and the vector unit for every tile whose data, slots and predecessors are known."""
         items = self.items

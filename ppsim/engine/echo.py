@@ -17,7 +17,7 @@ from ppsim.engine.accelerator import Accelerator
 from ppsim.engine.kernel import Kernel
 from ppsim.engine.loading import LoadStream
 from ppsim.engine.servers import IDLE, Channel
-from ppsim.engine.trace import Ends, Repetition
+from ppsim.engine.trace import Repetition
 
 #: an accelerator's work from some nest on: which nests, at which DRAM rates
 Work = tuple[tuple[int, int], ...]
@@ -89,7 +89,7 @@ class Echo:
             work,
             now,
             unit.item,
-            [(len(e.recorded), len(e.repetitions)) for e in _ends(unit)],
+            [(len(e.recorded), len(e.repetitions)) for e in unit.ends()],
             _served(unit.weights.channel),
             list(unit.started),
         )
@@ -110,7 +110,7 @@ class Echo:
         assert recording.stage == stage
         began = recording.began
         recording.over = now - began
-        for end, (tasks, repetitions) in zip(_ends(unit), recording.marks, strict=True):
+        for end, (tasks, repetitions) in zip(unit.ends(), recording.marks, strict=True):
             recording.ends.append(
                 (
                     [time - began for time in end.recorded[tasks:]],
@@ -178,7 +178,7 @@ class Echo:
         state = recording.state
         assert state is not None
         self.count += 1
-        for end, (recorded, repetitions) in zip(_ends(unit), recording.ends, strict=True):
+        for end, (recorded, repetitions) in zip(unit.ends(), recording.ends, strict=True):
             tasks = len(end.recorded)
             end.recorded.extend([time + now for time in recorded])
             end.repetitions += [Repetition(r.position + tasks, r.period, r.times, r.shift_fs) for r in repetitions]
@@ -203,10 +203,6 @@ class Echo:
             stream = unit.streams[number]
             stream.state, stream.remaining, stream.rate, stream.due = under_way, remaining, rate, due + now
             stream.order = self.kernel.at(stream.due, stream)
-
-
-def _ends(unit: Accelerator) -> list[Ends]:
-    return [unit.computed, *(stream.ends for stream in unit.streams)]
 
 
 def _pending(unit: Accelerator, since: int) -> tuple[tuple[int, int, int, int, int], ...]:

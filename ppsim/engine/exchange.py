@@ -118,13 +118,9 @@ class Exchange:
                 self.leaving[s][message.source].append(transit)
                 self.coming[s][message.destination].append(transit)
                 self.missing[s][message.destination] += 1
-        self.idle_next = [self._idle_stages(a) for a in range(count)]
 
     def _rank(self, accelerator: int) -> int:
         return RANK * self.channel_of[accelerator]
-
-    def _idle_stages(self, accelerator: int) -> list[bool]:
-        return [not stage.work[accelerator] for stage in self.program.stages]
 
     def begin(self, start: int) -> None:
         """Start the run: stages without work at the beginning are finished at once."""
@@ -133,8 +129,8 @@ class Exchange:
 
     def _finish_idle(self, accelerator: int, stage: int, now: int) -> None:
         """Stages an accelerator has no work in are finished when the stage before is."""
-        idle = self.idle_next[accelerator]
-        while stage < len(idle) and idle[stage]:
+        stages = self.program.stages
+        while stage < len(stages) and not stages[stage].work[accelerator]:
             self._finish(accelerator, stage, now)
             stage += 1
 

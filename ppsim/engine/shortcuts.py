@@ -31,7 +31,6 @@ class _Snapshot:
     positions: list[int]
     counts: list[int]
     channel: tuple[int, int, int]
-    events: int
 
 
 class Component:
@@ -103,7 +102,7 @@ class Component:
             self.seen.clear()
 
     def _ends(self) -> list[Ends]:
-        return [e for m in self.members for e in (m.computed, *(s.ends for s in m.streams))]
+        return [end for m in self.members for end in m.ends()]
 
     def _snapshot(self, now: int) -> _Snapshot:
         return _Snapshot(
@@ -111,7 +110,6 @@ class Component:
             [m.position for m in self.members],
             [len(e.recorded) for e in self._ends()],
             (self.channel.busy_fs, self.channel.bytes, self.channel.quanta),
-            self.run.kernel.events,
         )
 
     def _limits(self, before: _Snapshot, here: _Snapshot, reach: list[int]) -> list[tuple[int, int]]:
@@ -204,7 +202,6 @@ class Component:
         channel.free += shift
         self.run.kernel.shift(self.actors, shift)
         self.run.count += 1
-        self.run.skipped_events += times * (here.events - before.events)
 
 
 def _move_load(load: LoadStream, m: Accelerator, advance: int, shift: int) -> None:
@@ -226,7 +223,6 @@ class SteadyState:
     ) -> None:
         self.kernel, self.exchange = kernel, exchange
         self.count = 0
-        self.skipped_events = 0
         members: list[list[Accelerator]] = [[] for _ in channels]
         for accelerator in accelerators:
             members[exchange.channel_of[accelerator.index]].append(accelerator)
