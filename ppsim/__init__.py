@@ -25,10 +25,14 @@ _PUBLIC = {
     "compute_cycles": "ppsim.hardware.array",
     "gemm": "ppsim.workload.graph",
     "load_energy_table": "ppsim.hardware.documents",
+    "load_partitioned": "ppsim.workload.partitioned_documents",
     "load_system": "ppsim.hardware.documents",
     "load_workload": "ppsim.workload.documents",
     "partition": "ppsim.pruning.partition",
+    "partitioned_schema": "ppsim.workload.partitioned_documents",
+    "save_partitioned": "ppsim.workload.partitioned_documents",
     "simulate": "ppsim.pipeline",
+    "unstructured": "ppsim.pruning.unstructured",
 }
 __all__ = ["__version__", *_PUBLIC]
 

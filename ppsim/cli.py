@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -232,7 +231,7 @@ def gemm(
         accelerators=1 if accelerators is None else accelerators,
         set=_system_settings(dataflow, overlap, energy, settings),
     )
-    result = ppsim.simulate(ppsim.gemm(m, k, n, bits=hardware.array.bits if bits is None else bits), hardware, engine)
+    result = ppsim.simulate(ppsim.gemm(m, k, n, bits=hardware.bits if bits is None else bits), hardware, engine)
     _write_json(json, result.to_dict())
     layer = result.layers[-1]
     console.print(tables.summary(result))
@@ -325,7 +324,7 @@ def _run_document(comparison: Comparison) -> dict[str, Any]:
         **comparison.row(),
         "batch": result.batch,
         "macs": result.macs,
-        "layers": [{**asdict(layer), "energy_pj": layer.energy_pj} for layer in comparison.result.layers],
+        "layers": [layer.to_dict() for layer in comparison.result.layers],
         "pruned_layers": pruned.row() if pruned else None,
         "comparisons": [scope.row(baseline) for scope in scopes for baseline in scope.baselines],
         "factors": {scope.scope: scope.to_dict()["factors"] for scope in scopes},

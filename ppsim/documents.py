@@ -6,12 +6,14 @@ Every error is one line: the document, the key, what is wrong and what is accept
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -21,6 +23,12 @@ from ppsim.errors import InputError
 T = TypeVar("T")
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 32
+#: lists, mappings and keys in a JSON document: what it is made of takes many times the room of its text
+MAX_NODES = 2**23
+#: keys of a mapping from names to mappings, and of any other mapping: every unknown key is an error that takes room
+MAX_KEYS, MAX_FIELDS = 2**14, 32
+#: characters of a value that an error repeats
+MAX_QUOTE = 80
 _HERE = Path(__file__).resolve().parent
 
 
@@ -109,6 +117,90 @@ def _loader() -> Any:
     return Loader
 
 
+def read_json(path: Path, format_tag: str, max_bytes: int) -> dict[str, Any]:
+    """The mapping in a JSON document of up to `max_bytes` that carries `"format": format_tag`.
+
+    Numbers that JSON does not know, and integers of more than 18 digits, come out as floats, which a document's fields
+    for integers refuse, with their key. Raises InputError naming the file.
+    """
+    content = _content(path, format_tag, max_bytes)
+    nodes = sum(content.count(sign) for sign in (b"[", b"{", b":"))
+    if nodes > MAX_NODES:
+        raise InputError(f"{path}: {nodes} lists, mappings and keys; {format_tag} files go up to {MAX_NODES}")
+    try:
+        document = json.loads(content.decode("utf-8"), object_pairs_hook=_keys_once, parse_int=_integer)
+        deep = _depth(document) > MAX_DEPTH
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is not UTF-8 text; a {format_tag} document in JSON is expected") from None
+    except RecursionError:
+        deep = True
+    except ValueError as error:
+        raise InputError(f"{path}: is not valid JSON: {' '.join(str(error).split())}") from None
+    if deep:
+        raise InputError(f"{path}: is not valid: nested more than {MAX_DEPTH} deep")
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: holds no mapping; a {format_tag} document is expected")
+    if document.get("format") != format_tag:
+        raise InputError(f"{path}: format: must be {format_tag!r}")
+    return document
+
+
+def _content(path: Path, format_tag: str, max_bytes: int) -> bytes:
+    """All bytes of an ordinary file; one that is too large is not read."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            what = "a folder" if stat.S_ISDIR(status.st_mode) else "no ordinary file"
+            raise InputError(f"{path}: is {what}; give the name of a {format_tag} file")
+        size = status.st_size
+        if size <= max_bytes:
+            with path.open("rb") as file:
+                content = file.read(max_bytes + 1)  # it may have grown meanwhile
+            size = len(content)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{str(path)!r}: cannot be read: {error}") from None
+    if size > max_bytes:
+        raise InputError(f"{path}: {size} bytes; {format_tag} files go up to {max_bytes}")
+    return content
+
+
+def _keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_FIELDS:
+        most = MAX_KEYS if all(isinstance(value, dict) for _, value in pairs) else MAX_FIELDS
+        if len(pairs) > most:
+            raise InputError(f"a mapping of {len(pairs)} keys; up to {most} are accepted")
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = sorted(key for key, _ in pairs)
+        twice = next(key for key, other in pairwise(keys) if key == other)
+        raise InputError(f"the key {quote(twice)} stands twice")
+    return found
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= 18 else float(digits)
+
+
+def _depth(document: Any) -> int:
+    """How deep lists and mappings are nested."""
+    depth, level = 0, [document] if isinstance(document, dict | list) else []
+    while level:
+        depth += 1
+        values = (value for inside in level for value in (inside.values() if isinstance(inside, dict) else inside))
+        level = [value for value in values if isinstance(value, dict | list)]
+    return depth
+
+
+def quote(value: Any) -> str:
+    """A value as an error repeats it: not more than a line of it."""
+    text = repr(value)
+    return text if len(text) <= MAX_QUOTE else f"{text[: MAX_QUOTE - 3]}..."
+
+
 @lru_cache(maxsize=64)
 def _adapter(kind: Any) -> Any:
     return TypeAdapter(kind)
@@ -138,39 +230,69 @@ def dump(value: Any) -> Any:
 
 
 def _explain(kind: Any, error: Any) -> str:
-    location = [part for part in error["loc"] if not str(part).startswith(("constrained-", "literal["))]
-    key = ".".join(str(part) for part in location)
+    location = [part for part in error["loc"] if not str(part).startswith(("constrained-", "literal[", "choice["))]
+    key = ".".join(str(part) if len(str(part)) <= MAX_QUOTE else quote(part) for part in location)
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "unexpected_keyword_argument":
         accepted = _keys_at(kind, location[:-1])
         message = "unknown key" + (f"; accepted: {', '.join(accepted)}" if accepted else "")
     elif error["type"] != "missing" and not isinstance(error["input"], dict | list):
-        message += f", got {error['input']!r}"
+        message += f", got {quote(error['input'])}"
     return f"{key}: {message}" if key else message
 
 
 def _keys_at(kind: Any, location: list[Any]) -> tuple[str, ...]:
     for part in location:
-        if is_dataclass(kind):
-            kind = get_type_hints(kind).get(str(part))
-        else:
-            options = get_args(kind)
-            tagged = (a for a in options if getattr(a, "type", None) == part)
-            kind = next(tagged, options[0] if options else None)
+        kind = _inside(kind, part)
     while kind is not None and not is_dataclass(kind):
-        kind = next(iter(get_args(kind)), None)
-    return tuple(f.name for f in fields(kind)) if kind else ()
+        options = get_args(kind)
+        kind = next((option for option in options if is_dataclass(option)), options[0] if options else None)
+    # a field called after a word of Python's has a line after it
+    return tuple(f.name.rstrip("_") for f in fields(kind)) if kind else ()
+
+
+def _inside(kind: Any, part: Any) -> Any:
+    """The type of what stands at `part` (a key, an index, or a layer's type) in a value of type `kind`, or None."""
+    if is_dataclass(kind):
+        return get_type_hints(kind).get(str(part))
+    options = get_args(kind)
+    if get_origin(kind) in (dict, Mapping):
+        return options[1]
+    if get_origin(kind) is tuple:
+        return options[0]
+    tagged = (option for option in options if getattr(option, "type", None) == part)
+    nested = (found for option in options if (found := _inside(option, part)) is not None)
+    return next(tagged, None) or next(nested, None)
 
 
 def set_path(document: dict[str, Any], path: str, value: Any, where: str) -> None:
-    """Set `document["a"]["b"]` for the path "a.b"; the parents have to be there."""
+    """Set `document["a"]["b"]` for the path "a.b"; the parents have to be there.
+
+    An element of a list is named by its `name`, or by its number.
+    """
     *parents, last = path.split(".")
     place: Any = document
+    listed = False  # below an element of a list, which may leave out what the document says for all
     for done, parent in enumerate(parents):
-        if not isinstance(place, Mapping) or parent not in place:
-            accepted = ", ".join(place) if isinstance(place, Mapping) else "nothing below it"
+        inside = _elements(place)
+        if listed and isinstance(place, dict) and inside.get(parent) is None:
+            place[parent] = inside[parent] = {}
+        if parent not in inside:
+            accepted = ", ".join(inside) or "nothing below it"
             raise InputError(f"{where}: --set {path}: no {'.'.join(parents[: done + 1])!r}; accepted here: {accepted}")
-        place = place[parent]
+        listed = listed or isinstance(place, list | tuple)
+        place = inside[parent]
     if not isinstance(place, dict):
         raise InputError(f"{where}: --set {path}: {'.'.join(parents)!r} has no fields")
     place[last] = value
+
+
+def _elements(place: Any) -> dict[str, Any]:
+    """What is below a mapping by key, or below a list by name or number."""
+    if isinstance(place, Mapping):
+        return dict(place)
+    if not isinstance(place, list | tuple):
+        return {}
+    found = {str(number): element for number, element in enumerate(place)}
+    named = {str(element["name"]): element for element in place if isinstance(element, dict) and "name" in element}
+    return found | named

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ppsim.analysis.ledger import Movement, book, movement
+from ppsim.analysis.ledger import Amounts, Movement, amounts, movement
 from ppsim.analysis.result import LayerResult, Result
 from ppsim.engine.trace import Trace
 from ppsim.hardware.energy import COMPONENTS
 from ppsim.hardware.system import System
-from ppsim.mapping.program import Stage
+from ppsim.mapping.program import Program, Stage
 from ppsim.units import FS_PER_S, cycles_in
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.partitioned import PartitionedGraph
@@ -21,7 +21,7 @@ def account(net: LayerGraph | PartitionedGraph, trace: Trace, engine: str) -> Re
     before_fs = 0
     for index, stage in enumerate(program.stages):
         end_fs = max(before_fs, *trace.delivered[index])
-        moved = movement(stage, system)
+        moved = movement(stage, program)
         if stage.kind != "input" or end_fs or moved.dram_bytes or moved.link_bytes:
             layers.append(_layer(stage, index, trace, moved, before_fs, end_fs))
         before_fs = end_fs
@@ -36,6 +36,7 @@ def account(net: LayerGraph | PartitionedGraph, trace: Trace, engine: str) -> Re
         cycles=cycles_in(trace.end_fs, system.clock_hz),
         seconds=trace.end_fs / FS_PER_S,
         energy={component: sum(layer.energy[component] for layer in layers) for component in COMPONENTS},
+        amounts=Amounts.total([layer.amounts for layer in layers]),
         macs=sum(layer.macs for layer in layers),
         dram_bytes=sum(layer.dram_bytes for layer in layers),
         link_bytes=sum(layer.link_bytes for layer in layers),
@@ -43,7 +44,7 @@ def account(net: LayerGraph | PartitionedGraph, trace: Trace, engine: str) -> Re
         events=trace.events,
         shortcuts=dict(trace.shortcuts),
         engine=engine,
-        assumptions=system.assumptions(),
+        assumptions=(*system.assumptions(), *_notes(net, program)),
     )
 
 
@@ -52,7 +53,8 @@ def _layer(stage: Stage, index: int, trace: Trace, moved: Movement, before_fs: i
     activity = stage.activity
     cycles = cycles_in(end_fs, system.clock_hz) - cycles_in(before_fs, system.clock_hz)
     started = [time for time in trace.started[index] if time >= 0]
-    peak = system.array.peak_macs_per_cycle * system.accelerators
+    peak = system.peak_macs_per_s * (end_fs - before_fs) / FS_PER_S
+    paid = amounts(stage, moved, trace.program, end_fs - before_fs)
     return LayerResult(
         name=stage.name,
         fused=stage.layers[1:],
@@ -61,36 +63,54 @@ def _layer(stage: Stage, index: int, trace: Trace, moved: Movement, before_fs: i
         macs=activity.macs,
         dram_bytes=moved.dram_bytes,
         link_bytes=moved.link_bytes,
-        bound=_bound(stage, system),
-        utilisation=activity.macs / (peak * cycles) if cycles else 0.0,
-        energy=book(activity, moved, system, end_fs - before_fs),
+        bound=_bound(stage, trace.program),
+        utilisation=activity.macs / peak if peak else 0.0,
+        amounts=paid,
+        energy=paid.energy(system.energy),
     )
 
 
-def _bound(stage: Stage, system: System) -> str:
+def _bound(stage: Stage, program: Program) -> str:
     """What is busy longest in a stage: the busiest array, vector unit, channel or link."""
+    system = program.system
     channels = [0] * system.channels
-    compute = vector = 0
+    compute = vector = 0.0
     for a, nests in enumerate(stage.work):
+        clock = system.accelerator(a).clock_hz
         channels[system.channel_of(a)] += sum(nest.dram_bytes for nest in nests) + stage.reads[a]
-        compute = max(compute, sum(nest.compute_cycles for nest in nests))
-        vector = max(vector, sum(nest.vector_cycles for nest in nests))
+        compute = max(compute, sum(nest.compute_cycles for nest in nests) / clock)
+        vector = max(vector, sum(nest.vector_cycles for nest in nests) / clock)
     links: dict[int, int] = {}
     for message in stage.messages:
         if message.written:
             channels[system.channel_of(message.destination)] += message.bytes
         for link in message.route:
             links[link] = links.get(link, 0) + message.bytes
-    link_s = 0.0 if system.interconnect.ideal else max(links.values(), default=0) / system.interconnect.rate
+    carried = (size / system.interconnect.link(program.links[link]).rate for link, size in links.items())
     busy = {
-        "compute": compute / system.clock_hz,
+        "compute": compute,
         "DRAM": max(moved / rate for moved, rate in zip(channels, stage.rates, strict=True)),
-        "link": link_s,
-        "vector": vector / system.clock_hz,
+        "link": 0.0 if system.interconnect.ideal else max(carried, default=0.0),
+        "vector": vector,
     }
     bound = max(busy, key=busy.__getitem__)
     array_cycles = sum(nest.compute_cycles * count for nest, count in stage.nests.items())
     return "buffer" if bound == "compute" and 2 * stage.activity.stalled_cycles > array_cycles else bound
+
+
+def _notes(net: LayerGraph | PartitionedGraph, program: Program) -> list[str]:
+    """What a result rests on beyond its system: how parts are placed and zeros are worth, what is resident."""
+    notes = []
+    if isinstance(net, PartitionedGraph):
+        kinds = sorted({layer.sparsity.describe() for layer in net.layers.values()} - {"dense"})
+        if kinds:
+            notes.append(f"zeros inside kept blocks: {', '.join(kinds)}")
+        if net.placement is not None:
+            notes.append(f"parts on accelerators {', '.join(map(str, net.placement))}")
+    if program.system.weights == "resident":
+        fits = sum(program.resident)
+        notes.append(f"weights resident on {fits} of {len(program.resident)} accelerators, whose share fits; else cold")
+    return notes
 
 
 def _check_conserved(layers: list[LayerResult], trace: Trace) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 
-from ppsim.hardware.system import System
-from ppsim.mapping.program import Activity, Stage
+from ppsim.hardware.energy import EnergyTable
+from ppsim.mapping.program import Program, Stage
 from ppsim.units import FS_PER_S
 
 PJ_PER_J = 1e12
@@ -13,44 +14,115 @@ PJ_PER_J = 1e12
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """Bytes a stage moves: on DRAM channels, over links (once a message, once a hop), in scratchpads for messages."""
+    """Bytes a stage moves: on DRAM channels, over links (once a message), in scratchpads for messages; and its sums.
+
+    `router_bytes` are counted once a hop, `hop_bytes` too but on links alone whose energy is the table's; `own_link_pj`
+    is the energy of the others. `sums` are numbers added up on arrival.
+    """
 
     dram_bytes: int
     link_bytes: int
     hop_bytes: int
+    router_bytes: int
+    own_link_pj: float
     exchange_sram_bytes: int
+    sums: int
 
 
-def movement(stage: Stage, system: System) -> Movement:
+def movement(stage: Stage, program: Program) -> Movement:
     """What a stage's tiles and messages move; DRAM bytes are whole bursts."""
+    system = program.system
+    specs = [system.interconnect.link(link) for link in program.links]
     tiles = sum(nest.dram_bytes * count for nest, count in stage.nests.items())
-    written = sum(system.dram.rounded(m.bytes) for m in stage.messages if m.written)
-    sent = sum(m.bytes for m in stage.messages)
+    written = sent = hops = 0
+    own = 0.0
+    for message in stage.messages:
+        written += system.dram.rounded(message.bytes) if message.written else 0
+        sent += message.bytes if message.source != message.destination else 0
+        for link in message.route:
+            if (pj := specs[link].pj_per_bit) is None:
+                hops += message.bytes
+            else:
+                own += 8 * message.bytes * pj
     return Movement(
         dram_bytes=tiles + sum(stage.reads) + written,
         link_bytes=sent,
-        hop_bytes=sum(m.bytes * len(m.route) for m in stage.messages),
+        hop_bytes=hops,
+        router_bytes=sum(message.bytes * len(message.route) for message in stage.messages),
+        own_link_pj=own,
         exchange_sram_bytes=2 * sent + sum(stage.reads) + written,
+        sums=sum(message.sums for message in stage.messages),
     )
 
 
-def book(activity: Activity, moved: Movement, system: System, duration_fs: int) -> dict[str, float]:
-    """Energy in pJ by component for a stage's activity and movement over `duration_fs`.
+@dataclass(frozen=True)
+class Amounts:
+    """What an energy table prices: counts, bits, and seconds times channels or accelerators.
 
-    Static power runs on every accelerator and channel. Partial sums in accumulators are booked under sram with the
-    accumulators' own energy per bit.
+    `sram_bits` are by capacity of the scratchpad in KiB. `accelerator_seconds` are weighted with the static power of
+    each accelerator in those of the table. `link_bits` are those of links without a price of their own, which is in
+    `own_link_pj`.
     """
-    table, seconds = system.energy, duration_fs / FS_PER_S
-    sram = (activity.sram_bits + 8 * moved.exchange_sram_bytes) * table.sram_pj_per_bit(system.buffer.kib)
-    return {
-        "mac": activity.macs * table.mac_pj.value,
-        "register_file": activity.register_bits * table.register_file_pj_per_bit.value,
-        "pe_to_pe": activity.pe_hop_bits * table.pe_to_pe_pj_per_bit.value,
-        "sram": sram + activity.accumulator_bits * table.accumulator_pj_per_bit.value,
-        "dram": 8 * moved.dram_bytes * table.dram_pj_per_bit.value,
-        "dram_background": table.dram_background_w.value * system.channels * seconds * PJ_PER_J,
-        "link": 8 * moved.hop_bytes * table.link_pj_per_bit.value,
-        "router": 8 * moved.hop_bytes * table.router_pj_per_bit.value,
-        "vector": activity.vector_operations * table.vector_pj_per_op.value,
-        "leakage": table.leakage_w.value * system.accelerators * seconds * PJ_PER_J,
-    }
+
+    macs: int = 0
+    register_bits: int = 0
+    pe_hop_bits: int = 0
+    sram_bits: Mapping[float, int] = field(default_factory=dict)
+    accumulator_bits: int = 0
+    dram_bits: int = 0
+    channel_seconds: float = 0.0
+    link_bits: int = 0
+    router_bits: int = 0
+    own_link_pj: float = 0.0
+    vector_operations: int = 0
+    accelerator_seconds: float = 0.0
+
+    def energy(self, table: EnergyTable) -> dict[str, float]:
+        """Energy in pJ by component. Partial sums in accumulators are booked under sram with their own energy."""
+        sram = sum(bits * table.sram_pj_per_bit(kib) for kib, bits in self.sram_bits.items())
+        return {
+            "mac": self.macs * table.mac_pj.value,
+            "register_file": self.register_bits * table.register_file_pj_per_bit.value,
+            "pe_to_pe": self.pe_hop_bits * table.pe_to_pe_pj_per_bit.value,
+            "sram": sram + self.accumulator_bits * table.accumulator_pj_per_bit.value,
+            "dram": self.dram_bits * table.dram_pj_per_bit.value,
+            "dram_background": table.dram_background_w.value * self.channel_seconds * PJ_PER_J,
+            "link": self.link_bits * table.link_pj_per_bit.value + self.own_link_pj,
+            "router": self.router_bits * table.router_pj_per_bit.value,
+            "vector": self.vector_operations * table.vector_pj_per_op.value,
+            "leakage": table.leakage_w.value * self.accelerator_seconds * PJ_PER_J,
+        }
+
+    @staticmethod
+    def total(parts: Sequence[Amounts]) -> Amounts:
+        """The sum."""
+        sram: dict[float, int] = {}
+        for part in parts:
+            for kib, bits in part.sram_bits.items():
+                sram[kib] = sram.get(kib, 0) + bits
+        scalars = (f.name for f in fields(Amounts) if f.name != "sram_bits")
+        return Amounts(sram_bits=sram, **{name: sum(getattr(part, name) for part in parts) for name in scalars})
+
+
+def amounts(stage: Stage, moved: Movement, program: Program, duration_fs: int) -> Amounts:
+    """What is to be paid for a stage that took `duration_fs`: static power runs on every accelerator and channel."""
+    system, activity, seconds = program.system, stage.activity, duration_fs / FS_PER_S
+    sram = {kind.buffer.kib: 0 for kind in system.kinds}
+    for a, nests in enumerate(stage.work):
+        sram[system.accelerator(a).buffer.kib] += sum(nest.activity.sram_bits for nest in nests)
+    sram[system.accelerator(0).buffer.kib] += 8 * moved.exchange_sram_bytes
+    sum_bits = 2 * moved.sums * system.accelerator(0).array.accumulator_bits
+    return Amounts(
+        macs=activity.macs,
+        register_bits=activity.register_bits,
+        pe_hop_bits=activity.pe_hop_bits,
+        sram_bits=sram,
+        accumulator_bits=activity.accumulator_bits + sum_bits,
+        dram_bits=8 * moved.dram_bytes,
+        channel_seconds=seconds * system.channels,
+        link_bits=8 * moved.hop_bytes,
+        router_bits=8 * moved.router_bytes,
+        own_link_pj=moved.own_link_pj,
+        vector_operations=activity.vector_operations + moved.sums,
+        accelerator_seconds=seconds * system.static_accelerators,
+    )

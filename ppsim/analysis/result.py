@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
+
+from ppsim.analysis.ledger import Amounts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +21,8 @@ class LayerResult:
 
     `cycles` is its end minus the end of the layer before, in accelerator 0's clock; layers add up to the run.
     `span_cycles` goes from its first load, which may overlap the layer before, to its last delivery. `bound` names what
-    was busy longest. `utilisation` is MACs over the peak of all accelerators in `cycles`. `energy` is pJ by component.
+    was busy longest. `utilisation` is MACs over the peak of all accelerators in that time. `energy` is pJ by component:
+    `amounts` at the prices of the system's energy table.
     """
 
     name: str
@@ -32,11 +35,16 @@ class LayerResult:
     bound: str
     utilisation: float
     energy: Mapping[str, float]
+    amounts: Amounts
 
     @property
     def energy_pj(self) -> float:
         """Energy of all components, pJ."""
         return sum(self.energy.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but amounts as plain values, for JSON."""
+        return {**_plain(self), "energy_pj": self.energy_pj}
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,7 @@ class Result:
     cycles: int
     seconds: float
     energy: Mapping[str, float]
+    amounts: Amounts
     macs: int
     dram_bytes: int
     link_bytes: int
@@ -72,8 +81,8 @@ class Result:
         return sum(self.energy.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain values, for JSON."""
-        return {**asdict(self), "energy_pj": self.energy_pj}
+        """Everything but amounts as plain values, for JSON."""
+        return {**_plain(self), "layers": [layer.to_dict() for layer in self.layers], "energy_pj": self.energy_pj}
 
     def to_frame(self) -> pd.DataFrame:
         """One row a layer; energies in pJ, one column a component."""
@@ -81,10 +90,16 @@ class Result:
 
         rows = []
         for layer in self.layers:
-            row = asdict(layer)
-            row["fused"] = "+".join(row["fused"])
-            rows.append({**row, "energy_pj": layer.energy_pj} | {f"{c}_pj": e for c, e in row.pop("energy").items()})
-        return pd.DataFrame(rows).drop(columns="energy")
+            row = layer.to_dict()
+            energy = row.pop("energy")
+            rows.append({**row, "fused": "+".join(layer.fused)} | {f"{c}_pj": e for c, e in energy.items()})
+        return pd.DataFrame(rows)
+
+
+def _plain(result: LayerResult | Result) -> dict[str, Any]:
+    names = (f.name for f in fields(result) if f.name not in ("amounts", "layers"))
+    values = ((name, getattr(result, name)) for name in names)
+    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values}
 
 
 def combined(results: list[Result]) -> Result:
@@ -102,6 +117,7 @@ def combined(results: list[Result]) -> Result:
         cycles=sum(r.cycles for r in results),
         seconds=sum(r.seconds for r in results),
         energy={component: sum(r.energy[component] for r in results) for component in first.energy},
+        amounts=Amounts.total([r.amounts for r in results]),
         macs=sum(r.macs for r in results),
         dram_bytes=sum(r.dram_bytes for r in results),
         link_bytes=sum(r.link_bytes for r in results),

@@ -25,6 +25,7 @@ class Accelerator:
     """
 
     __slots__ = (
+        "adding_fs",
         "array_free",
         "computed",
         "ending",
@@ -57,8 +58,11 @@ class Accelerator:
         start: int,
         stages: int,
         stage_done: Callable[[int, int, int], None],
+        adding_fs: Callable[[int], int],
     ) -> None:
         self.index, self.items, self.latency, self.stage_done = index, items, latency, stage_done
+        #: time the vector unit takes to add that many numbers to others
+        self.adding_fs = adding_fs
         self.item = self.position = 0
         self.array_free = self.vector_free = start
         self.ready = [False] * stages

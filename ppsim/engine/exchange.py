@@ -6,7 +6,7 @@ stage too. So what goes on inside a stage never depends on another accelerator, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ppsim.engine.accelerator import Accelerator
 from ppsim.engine.echo import Echo
@@ -44,43 +44,51 @@ class ReadBack:
         self.exchange.ready_to_send(self.accelerator, self.stage, now)
 
 
+#: what a message does when it fires, once it has passed all links
+TRAVELLING, ADDING, WRITING = 0, 1, 2
+
+
 @dataclass(slots=True, eq=False)
 class Transit:
-    """A message on its way: virtual cut-through, each link reserved when the head reaches it."""
+    """A message on its way: each link is reserved when the head (or the first chunk) reaches it."""
 
     exchange: Exchange
     message: Message
     stage: int
     number: int
     rank: int
-    waiting_for: int = 2
+    waiting_for: int
+    followers: list[Transit] = field(default_factory=list)
     hop: int = 0
-    tail_out: int = 0
-    on_links: bool = True
+    tail_in: int = 0
+    phase: int = TRAVELLING
 
     def fire(self, now: int) -> None:
-        """The head reaches the next link, the tail has arrived, or the written data is complete."""
+        """The head reaches the next link, the tail has arrived, its data is added, or it is written."""
         exchange, message = self.exchange, self.message
         if self.hop < len(message.route):
-            link = exchange.links[message.route[self.hop]]
-            hop_fs, rate = exchange.hop_fs, exchange.link_rate
-            serialise = -(-message.bytes * FS_PER_S // rate)
-            head = link.free if link.free > now else now
-            tail = head + serialise
-            if self.hop and self.tail_out + hop_fs > tail:
-                tail = self.tail_out + hop_fs
-            link.busy_fs += tail - head
-            link.free = tail
-            link.bytes += message.bytes
-            self.tail_out = tail
-            self.hop += 1
-            arrival = head + hop_fs if self.hop < len(message.route) else tail + hop_fs
-            exchange.kernel.at(arrival, self)
-        elif self.on_links:
-            self.on_links = False
+            exchange.kernel.at(self._pass(exchange.links[message.route[self.hop]], now), self)
+        elif self.phase == TRAVELLING:
             exchange.arrived(self, now)
+        elif self.phase == ADDING:
+            exchange.landed(self, now)
         else:
             exchange.completed(self, now)
+
+    def _pass(self, link: Link, now: int) -> int:
+        """Reserve the next link; when the head reaches the one after it, or the tail the destination."""
+        size = self.message.bytes
+        head = link.free if link.free > now else now
+        tail = head + -(-size * FS_PER_S // link.rate)
+        chunk = self.exchange.chunk_fs(size, link)
+        if self.hop and self.tail_in + chunk > tail:
+            tail = self.tail_in + chunk
+        link.busy_fs += tail - head
+        link.free = tail
+        link.bytes += size
+        self.tail_in = tail + link.hop_fs
+        self.hop += 1
+        return head + chunk + link.hop_fs if self.hop < len(self.message.route) else self.tail_in
 
 
 class Exchange:
@@ -89,9 +97,12 @@ class Exchange:
     def __init__(self, program: Program, kernel: Kernel, accelerators: list[Accelerator]) -> None:
         system, stages = program.system, program.stages
         self.program, self.kernel, self.accelerators = program, kernel, accelerators
-        self.links = [Link() for _ in program.links]
-        self.hop_fs, self.link_rate = system.interconnect.hop_fs, system.interconnect.rate
-        self.ideal = system.interconnect.ideal
+        interconnect = system.interconnect
+        specs = [interconnect.link(link) for link in program.links]
+        self.links = [Link(spec.rate, spec.hop_fs) for spec in specs]
+        self.ideal = interconnect.ideal
+        #: chunks a message is stored and forwarded in; none: it is cut through
+        self.chunks = interconnect.chunks if interconnect.switching == "store-and-forward" else 0
         self.latency = system.dram.latency_fs
         self.channel_of = [system.channel_of(a) for a in range(system.accelerators)]
         count = system.accelerators
@@ -112,9 +123,13 @@ class Exchange:
         for s, stage in enumerate(stages):
             for waited in stage.waits_for:
                 self.waiters[waited].append(s)
+            transits: list[Transit] = []
             for number, message in enumerate(stage.messages):
-                transit = Transit(self, message, s, number, rank)
+                transit = Transit(self, message, s, number, rank, 2 + len(message.after))
                 rank += RANK
+                transits.append(transit)
+                for before in message.after:
+                    transits[before].followers.append(transit)
                 self.leaving[s][message.source].append(transit)
                 self.coming[s][message.destination].append(transit)
                 self.missing[s][message.destination] += 1
@@ -181,10 +196,28 @@ class Exchange:
                     for number in message.route:
                         self.links[number].bytes += message.bytes
                     transit.hop = len(message.route)
-                transit.fire(now)
+                # an event of its own: who comes first on a link must not depend on who finished first at this instant
+                self.kernel.at(now, transit)
+
+    def chunk_fs(self, size: int, link: Link) -> int:
+        """Time a chunk takes on a link before it is forwarded; none if messages are cut through."""
+        return -(-size * FS_PER_S // (link.rate * self.chunks)) if self.chunks else 0
 
     def arrived(self, transit: Transit, now: int) -> None:
-        """A message's tail is at its destination."""
+        """A message's tail is at its destination: what is to be added is added by the vector unit."""
+        message = transit.message
+        unit = self.accelerators[message.destination]
+        duration = unit.adding_fs(message.sums) if message.sums else 0
+        if not duration:
+            self.landed(transit, now)
+            return
+        unit.vector_free = max(unit.vector_free, now) + duration
+        transit.phase = ADDING
+        self.kernel.at(unit.vector_free, transit)
+
+    def landed(self, transit: Transit, now: int) -> None:
+        """A message's data can be passed on; it is written if it has to be."""
+        self._release(transit.followers, now)
         message = transit.message
         if not message.written:
             self.completed(transit, now)
@@ -194,6 +227,7 @@ class Exchange:
         size = self.program.system.dram.rounded(message.bytes)
 
         def written(at: int) -> None:
+            transit.phase = WRITING
             self.kernel.at(at + self.latency, transit)
 
         unit.exchange_writes.ask(size, rate, now, written, now)
@@ -216,6 +250,7 @@ class Exchange:
                 unit.ready[waiter] = True
         if self.echo is not None and self._closed(unit) and self.echo.begin(unit, now):
             return
+        unit.weights.poke(now)
         unit.inputs.poke(now)
         unit.resolve(now)
 

@@ -22,7 +22,11 @@ WEIGHTS, INPUTS = 0, 1
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """A nest in an accelerator's program order, with the stage it belongs to and that stage's DRAM rate."""
+    """A nest in an accelerator's program order, with the stage it belongs to and that stage's DRAM rate.
+
+    `loads` and `waits` say of weights and of inputs whether any are loaded, and whether they are there only when the
+    stage's inputs have been delivered.
+    """
 
     stage: int
     nest: Nest
@@ -31,6 +35,7 @@ class Item:
     length: int
     rate: int
     loads: tuple[bool, bool]
+    waits: tuple[bool, bool]
     stores: bool
     last: bool
     space: tuple[int, int]
@@ -79,7 +84,7 @@ class LoadStream(Stream):
         while self.item < len(items):
             item = items[self.item]
             if item.loads[operand]:
-                if operand == INPUTS and not unit.ready[item.stage]:
+                if item.waits[operand] and not unit.ready[item.stage]:
                     return 0
                 kinds, tiles, position = item.kinds, item.tiles, self.position
                 while position < item.length:

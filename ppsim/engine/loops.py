@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+from ppsim.mapping.program import Counts
+
 #: a loop with fewer turns than this is simulated as it is
 FEWEST_TURNS = 16
 
@@ -30,7 +32,7 @@ class Loop:
         return turn if turn < high else low + self.span
 
 
-def main_loop(counts: tuple[int, int, int, int]) -> Loop | None:
+def main_loop(counts: Counts) -> Loop | None:
     """The loop whose collapse leaves the fewest tiles to simulate; None when all are short."""
     best: tuple[int, Loop] | None = None
     for level, turns in enumerate(counts):

@@ -12,7 +12,8 @@ from ppsim.engine.servers import Channel
 from ppsim.engine.shortcuts import SteadyState
 from ppsim.engine.trace import SERVERS, ChannelUse, LinkUse, Trace
 from ppsim.errors import InputError
-from ppsim.mapping.program import Nest, Program, kind_of
+from ppsim.hardware import accelerator as hardware
+from ppsim.mapping.program import LOOPS, Nest, Program, kind_of
 
 ENGINES = ("auto", "reference")
 
@@ -26,7 +27,7 @@ def run(program: Program, engine: str = "auto") -> Trace:
     channels = [Channel(system.dram.quantum_bytes, number * RANK) for number in range(system.channels)]
     start = system.launch_fs
     accelerators: list[Accelerator] = []
-    timed: dict[int, list[Timed]] = {}
+    timed: dict[tuple[int, int], list[Timed]] = {}
     exchange: Exchange | None = None
 
     def stage_done(accelerator: int, stage: int, time: int) -> None:
@@ -45,6 +46,7 @@ def run(program: Program, engine: str = "auto") -> Trace:
                 start,
                 len(program.stages),
                 stage_done,
+                system.accelerator(a).vector_fs,
             )
         )
     exchange = Exchange(program, kernel, accelerators)
@@ -74,14 +76,14 @@ def run(program: Program, engine: str = "auto") -> Trace:
     )
 
 
-def _items(program: Program, a: int, channel: int, timed: dict[int, list[Timed]]) -> list[Item]:
-    items = []
+def _items(program: Program, a: int, channel: int, timed: dict[tuple[int, int], list[Timed]]) -> list[Item]:
+    system, items = program.system, []
     for s, stage in enumerate(program.stages):
         nests = stage.work[a]
         for number, nest in enumerate(nests):
-            key = id(nest)
+            key = id(nest), system.kind_of[a]
             if key not in timed:
-                timed[key] = _timed(program, nest)
+                timed[key] = _timed(system.accelerator(a), nest)
             tiles = nest.tiles.values()
             items.append(
                 Item(
@@ -92,6 +94,7 @@ def _items(program: Program, a: int, channel: int, timed: dict[int, list[Timed]]
                     length=nest.length,
                     rate=stage.rates[channel],
                     loads=(any(t.weight_bytes for t in tiles), any(t.input_bytes for t in tiles)),
+                    waits=(nest.weights_wait, True),
                     stores=any(t.output_bytes for t in tiles),
                     last=number == len(nests) - 1,
                     space=(nest.weight_space, nest.input_space),
@@ -101,10 +104,10 @@ def _items(program: Program, a: int, channel: int, timed: dict[int, list[Timed]]
     return items
 
 
-def _timed(program: Program, nest: Nest) -> list[Timed]:
-    """The nest's tiles by kind, in fs."""
-    cycles_fs = program.system.cycles_fs
-    tiles: list[Timed] = [(0, 0, 0, 0, 0, False)] * 81
+def _timed(accelerator: hardware.Accelerator, nest: Nest) -> list[Timed]:
+    """The nest's tiles by kind, in fs of an accelerator's clock."""
+    cycles_fs = accelerator.cycles_fs
+    tiles: list[Timed] = [(0, 0, 0, 0, 0, False)] * 3**LOOPS
     for states, t in nest.tiles.items():
         tiles[kind_of(states)] = (
             t.weight_bytes,

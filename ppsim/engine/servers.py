@@ -28,11 +28,12 @@ class Channel:
 
 
 class Link:
-    """A directed link: when it is free, and what it has carried."""
+    """A directed link: its bytes/s and the time of a hop, when it is free, and what it has carried."""
 
-    __slots__ = ("busy_fs", "bytes", "free")
+    __slots__ = ("busy_fs", "bytes", "free", "hop_fs", "rate")
 
-    def __init__(self) -> None:
+    def __init__(self, rate: int, hop_fs: int) -> None:
+        self.rate, self.hop_fs = rate, hop_fs
         self.free = self.busy_fs = self.bytes = 0
 
 

@@ -74,10 +74,13 @@ class Component:
             leader.array_free - now,
             leader.weights.occupied,
             leader.inputs.occupied,
+            # ahead of the arrays in the same nest, or at a place of its own in a later one
+            leader.weights.position - (leader.position if leader.weights.item == leader.item else 0),
+            leader.inputs.position - (leader.position if leader.inputs.item == leader.item else 0),
             *(stream.remaining for stream in leader.streams),
         )
         self.turned_at = now
-        if len(self.members) <= 2 or hint in self.hints:
+        if hint in self.hints:
             self.probes += 1
             self.probe(now)
         else:

@@ -14,14 +14,13 @@ from itertools import product
 from math import hypot, log
 from typing import Any
 
-from ppsim.analysis.account import account
-from ppsim.engine.run import run
+from ppsim.analysis.result import combined
 from ppsim.errors import InputError
 from ppsim.explore.executors import Progress, run_all
 from ppsim.hardware.documents import load_energy_table, load_system
-from ppsim.hardware.energy import COMPONENTS, EnergyTable
+from ppsim.hardware.energy import EnergyTable
 from ppsim.hardware.system import System
-from ppsim.mapping.place import place
+from ppsim.pipeline import simulate
 from ppsim.pruning.partition import partition
 from ppsim.workload.documents import load_workload
 from ppsim.workload.graph import LayerGraph
@@ -190,7 +189,7 @@ def explain_stack(stack: Stack, grid: Grid) -> list[Explanation]:
     systems = {dram: load_system(SYSTEMS[dram], set=DATAFLOWS[stack.dataflow]) for dram in grid.drams}
     tables = {name: load_energy_table(name) for name in grid.energy_tables}
     dense = [cut.graph for cut in partition(net, 1, stack.layers).stretches()]
-    single = _measured(dense, replace(systems[grid.drams[0]], accelerators=1), tables)
+    single = _measured(dense, systems[grid.drams[0]].alone(), tables)
     sizes = fc_sizes(net, stack.layers)
     found = []
     for (parts, keep, block_diagonal), dram in product(grid.cuts(), grid.drams):
@@ -228,14 +227,5 @@ def _measured(
     nets: Sequence[LayerGraph | PartitionedGraph], system: System, tables: Mapping[str, EnergyTable]
 ) -> _Measured:
     """Simulate networks one after the other, each once, and account for them under every table."""
-    seconds = 0.0
-    energy = {name: dict.fromkeys(COMPONENTS, 0.0) for name in tables}
-    for net in nets:
-        trace = run(place(net, system))
-        for name, table in tables.items():
-            program = replace(trace.program, system=replace(system, energy=table))
-            result = account(net, replace(trace, program=program), "auto")
-            for component, pj in result.energy.items():
-                energy[name][component] += pj
-        seconds += result.seconds
-    return _Measured(seconds, energy)
+    result = combined([simulate(net, system) for net in nets])
+    return _Measured(result.seconds, {name: result.amounts.energy(table) for name, table in tables.items()})

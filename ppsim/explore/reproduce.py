@@ -158,7 +158,7 @@ def rows_of(workload: str, layers: str, parts: int, system: str, scope: str) -> 
     net = partition(load_workload(workload), parts, layers)
     nets = net.stretches() if scope == PRUNED_LAYERS else (net,)
     hardware = load_system(system, accelerators=parts)
-    comparison = against_baselines(nets, hardware, scope)
+    comparison = against_baselines(nets, hardware, scope, baselines=BASELINES)
     return [{**comparison.row(baseline), "workload": net.name} for baseline in BASELINES]
 
 

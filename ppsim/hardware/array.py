@@ -16,7 +16,7 @@ loaded while this fold computes, as in TPUs; a chain of F folds then takes
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -45,8 +45,8 @@ class Dataflow:
         return self.stream != "k"
 
 
-#: a new dataflow of this family is one line here
-DATAFLOWS = {
+#: a new dataflow of this family is one line here, or in a program that uses ppsim
+DATAFLOWS: dict[str, Dataflow] = {
     "os": Dataflow("os", spatial_rows="m", spatial_cols="n", stream="k"),
     "ws": Dataflow("ws", spatial_rows="k", spatial_cols="n", stream="m"),
     "is": Dataflow("is", spatial_rows="k", spatial_cols="m", stream="n"),
@@ -65,11 +65,15 @@ class ArraySpec(Specification):
     rows: Positive
     cols: Positive
     count: Positive = 1
-    dataflow: Literal["os", "ws", "is"] = "ws"
+    dataflow: str = "ws"
     overlap: bool = False
     bits: Bits = 16
     accumulator_bits: Bits = 32
     accumulator_depth: Positive | None = None
+
+    def __post_init__(self) -> None:
+        """Reject unknown dataflows by name."""
+        dataflow_called(self.dataflow, "array.dataflow: ")
 
     @property
     def peak_macs_per_cycle(self) -> int:
@@ -82,9 +86,30 @@ class ArraySpec(Specification):
         return DATAFLOWS[self.dataflow]
 
     @property
+    def fc_weights_per_cycle(self) -> float:
+        """Weights that the arrays take per cycle in a large fully connected layer at batch 1, never stalled.
+
+        Where weights stream (os, is) they do so along the array's side that folds the other weight dimension: cols for
+        os, rows for is. Where they are stationary, rows x cols of them take the cycles of a fold: 2 rows + cols - 1, or
+        rows with overlap.
+        """
+        flow = self.flow
+        if flow.stream == "m":
+            cycles = max(1, self.rows) if self.overlap else 2 * self.rows + self.cols - 1
+            return self.count * self.rows * self.cols / cycles
+        return self.count * (self.rows if flow.spatial_rows in "kn" else self.cols)
+
+    @property
     def overlapped(self) -> bool:
         """Whether folds overlap; output-stationary arrays have no stationary operand to load ahead."""
         return self.overlap and self.flow.stationary
+
+
+def dataflow_called(name: str, where: str = "dataflow=") -> Dataflow:
+    """The dataflow of that name; raises InputError that lists the known ones."""
+    if name not in DATAFLOWS:
+        raise InputError(f"{where}{name!r} is unknown; accepted: {', '.join(DATAFLOWS)}")
+    return DATAFLOWS[name]
 
 
 def wavefront_cycles(rows: int, cols: int, stationary: bool) -> int:
@@ -116,9 +141,7 @@ def compute_cycles(
     and is alone. The law is the module's table; SCALE-Sim v3 reports one cycle less, the index of the last cycle.
     Raises InputError for an unknown dataflow.
     """
-    if dataflow not in DATAFLOWS:
-        raise InputError(f"dataflow={dataflow!r} is unknown; accepted: {', '.join(DATAFLOWS)}")
-    flow = DATAFLOWS[dataflow]
+    flow = dataflow_called(dataflow)
     if overlap and not flow.stationary:
         raise InputError("overlap=True needs a stationary operand to load ahead; accepted with ws and is")
     sizes = (value if isinstance(value, int) else np.asarray(value, dtype=np.int64) for value in (M, K, N))
@@ -140,17 +163,13 @@ class OperandTraffic:
 def operand_traffic(m: int, k: int, n: int, rows: int, cols: int, dataflow: str) -> OperandTraffic:
     """Scratchpad traffic of an (m x k) by (k x n) product in elements, edge folds counted at their real size.
 
-    With fr and fc folds along rows and columns: os reads A fc times and W fr times and writes each output once; ws
-    reads A fc times, W once; is reads A once, W fc times; ws and is write fr partial sums per output and read back
-    fr - 1 of them.
+    An operand is read once for each fold along the dimension it does not have, if that one is folded: with fr and fc
+    folds along rows and columns, os reads A fc times and W fr times and writes each output once; ws reads A fc times, W
+    once; is reads A once, W fc times. Where k is folded, each output is written as a partial sum once a fold of k and
+    read back once less: ws and is write fr partial sums per output and read back fr - 1 of them.
     """
-    size = {"m": m, "k": k, "n": n}
     flow = DATAFLOWS[dataflow]
-    fr = -(-size[flow.spatial_rows] // rows)
-    fc = -(-size[flow.spatial_cols] // cols)
-    a, w, c = m * k, k * n, m * n
-    if dataflow == "os":
-        return OperandTraffic(fc * a, fr * w, c, 0)
-    if dataflow == "ws":
-        return OperandTraffic(fc * a, w, fr * c, (fr - 1) * c)
-    return OperandTraffic(a, fc * w, fr * c, (fr - 1) * c)
+    size, folds = {"m": m, "k": k, "n": n}, {"m": 1, "k": 1, "n": 1}
+    for dimension, extent in ((flow.spatial_rows, rows), (flow.spatial_cols, cols)):
+        folds[dimension] = -(-size[dimension] // extent)
+    return OperandTraffic(folds["n"] * m * k, folds["m"] * k * n, folds["k"] * m * n, (folds["k"] - 1) * m * n)

@@ -26,7 +26,8 @@ class DramSpec(Specification):
     `sharing`: "private" gives each accelerator a channel of its own, "shared" puts all behind one, a number n puts
     neighbours in groups of n behind one. `bandwidth_gb_s` is the peak of ONE channel (10^9 bytes/s).
     `efficiency_streaming` is the share of the peak reached by reads alone, `efficiency_mixed` that with one write for
-    two reads.
+    two reads. `memory` names the DRAM of `load_memories` whose energy replaces that of the energy table; with None it
+    is the table's.
     """
 
     sharing: Literal["private", "shared"] | Annotated[int, Gt(0)]
@@ -36,6 +37,7 @@ class DramSpec(Specification):
     efficiency_mixed: Efficiency = 1.0
     burst_bytes: Annotated[int, Gt(0), Le(1 << 20)] = 32
     quantum_bytes: Annotated[int, Gt(0), Le(16384)] = 16384
+    memory: str | None = None
 
     @cached_property
     def latency_fs(self) -> int:

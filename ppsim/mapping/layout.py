@@ -10,14 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+import numpy.typing as npt
+
 Interval = tuple[int, int]
+#: disjoint and sorted
+Intervals = tuple[Interval, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """`made[a]`: the features accelerator a makes, disjoint sorted intervals. `replicated`: every one makes all."""
 
-    made: tuple[tuple[Interval, ...], ...]
+    made: tuple[Intervals, ...]
     replicated: bool = False
 
     def count(self, accelerator: int) -> int:
@@ -42,7 +47,7 @@ def length(intervals: Sequence[Interval]) -> int:
     return sum(high - low for low, high in intervals)
 
 
-def merged(intervals: Sequence[Interval]) -> tuple[Interval, ...]:
+def merged(intervals: Sequence[Interval]) -> Intervals:
     """The union, as disjoint sorted intervals."""
     result: list[Interval] = []
     for low, high in sorted(intervals):
@@ -55,8 +60,10 @@ def merged(intervals: Sequence[Interval]) -> tuple[Interval, ...]:
     return tuple(result)
 
 
-def overlap(one: Sequence[Interval], other: Sequence[Interval]) -> int:
+def overlap(one: Intervals, other: Intervals) -> int:
     """Features in both of two sorted disjoint sets."""
+    if len(one) + len(other) > _FEW:
+        return _overlap_of_many(np.array(one), np.array(other))
     i = j = shared = 0
     while i < len(one) and j < len(other):
         shared += max(0, min(one[i][1], other[j][1]) - max(one[i][0], other[j][0]))
@@ -67,8 +74,37 @@ def overlap(one: Sequence[Interval], other: Sequence[Interval]) -> int:
     return shared
 
 
+#: sets of more intervals than this are compared as arrays
+_FEW = 64
+
+
+def _overlap_of_many(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> int:
+    """The same: what of `one` lies below the upper ends of `other`, less what lies below the lower ones."""
+    if not len(one) or not len(other):
+        return 0
+    lengths = one[:, 1] - one[:, 0]
+    before = np.concatenate(([0], np.cumsum(lengths)))
+
+    def below(points: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        at = np.searchsorted(one[:, 0], points, side="right")
+        inside = np.minimum(points - one[np.maximum(at - 1, 0), 0], lengths[np.maximum(at - 1, 0)])
+        return np.where(at > 0, before[np.maximum(at - 1, 0)] + inside, 0)
+
+    return int((below(other[:, 1]) - below(other[:, 0])).sum())
+
+
+def within(intervals: Intervals, low: int, high: int) -> Intervals:
+    """What of a set lies in [low, high), counted from low."""
+    return tuple((max(a, low) - low, min(b, high) - low) for a, b in intervals if a < high and b > low)
+
+
+def scaled(intervals: Intervals, factor: int) -> Intervals:
+    """A set of units as features, `factor` for each."""
+    return tuple((low * factor, high * factor) for low, high in intervals)
+
+
 @lru_cache(maxsize=4096)
-def transfers(layout: Layout, needs: tuple[tuple[Interval, ...], ...]) -> tuple[tuple[int, int, int], ...]:
+def transfers(layout: Layout, needs: tuple[Intervals, ...]) -> tuple[tuple[int, int, int], ...]:
     """(source, destination, features) for all that an accelerator needs and another one makes."""
     if layout.replicated:
         return ()

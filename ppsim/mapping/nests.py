@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ppsim.hardware.array import fold_cycles, operand_traffic, wavefront_cycles
-from ppsim.mapping.program import FIRST, LAST, Activity, Nest, States, Tile, state_tallies
-from ppsim.mapping.tiling import Problem, Tiling, m_extent, output_slot_bits, spills, strip_bits
+from ppsim.mapping.program import FIRST, LAST, LOOPS, Activity, Counts, Nest, States, Tile, state_tallies
+from ppsim.mapping.tiling import Problem, Tiling, m_extent, output_slot_bits, rest, share, spills, strip_bits
 from ppsim.units import ceil_div
 
 
@@ -15,12 +15,13 @@ from ppsim.units import ceil_div
 def gemm_nest(problem: Problem, tiling: Tiling) -> Nest:
     """The nest of a tiled product: what each kind of tile moves and computes, and the activity of all of them.
 
-    Loops are (images, strips, n, k) or (n, images, strips, k).
+    Loops are (groups, images, strips, n, k) or (groups, n, images, strips, k).
     """
     height, _ = m_extent(problem)
     images, strips = ceil_div(problem.images, tiling.images), ceil_div(height, tiling.rows)
     n_count, k_count = ceil_div(problem.n, tiling.n), ceil_div(problem.k, tiling.k)
-    counts = (images, strips, n_count, k_count) if tiling.m_outer else (n_count, images, strips, k_count)
+    inner = (images, strips, n_count, k_count) if tiling.m_outer else (n_count, images, strips, k_count)
+    counts = (problem.groups, *inner)
     tiles: dict[States, Tile] = {}
     done: list[tuple[Activity, int]] = []
     for states, occurs in state_tallies(counts):
@@ -34,40 +35,57 @@ def gemm_nest(problem: Problem, tiling: Tiling) -> Nest:
     slot = output_slot_bits(problem, spills(problem, rows, tiling.k, tiling.n))
     weights -= ceil_div(slot * rows * tiling.n, 8)
     return Nest(
-        counts, tiles, Activity.total(done), max(weights, 2 * max(t.weight_bytes for t in tiles.values())), inputs
+        counts,
+        tiles,
+        Activity.total(done),
+        max(weights, 2 * max(t.weight_bytes for t in tiles.values())),
+        inputs,
+        problem.weights_wait,
     )
 
 
-@lru_cache(maxsize=16384)
-def vector_nest(
-    in_bits: int, out_bits: int, operations: int, space: int, burst: int, lanes_cycles: int, stays: tuple[bool, bool]
-) -> Nest:
-    """The nest of a layer of the vector unit, cut evenly so that inputs and outputs fit twice.
+@dataclass(frozen=True, slots=True)
+class VectorWork:
+    """What the vector unit does of a layer on one accelerator.
 
-    `stays` says whether input and output are on chip anyway. `lanes_cycles` are the cycles of the whole layer.
+    It reads `read_bits`, of which `loaded_bits` come from DRAM, and makes `made_bits`, of which `stored_bits` go there.
+    `cycles` are those of the whole layer.
     """
-    loaded, stored = 0 if stays[0] else in_bits, 0 if stays[1] else out_bits
+
+    read_bits: int
+    loaded_bits: int
+    made_bits: int
+    stored_bits: int
+    operations: int
+    cycles: int
+
+
+@lru_cache(maxsize=16384)
+def vector_nest(work: VectorWork, space: int, burst: int) -> Nest:
+    """The nest of a layer of the vector unit, cut evenly so that what is loaded and stored fits `space` bytes twice."""
+    loaded, stored = work.loaded_bits, work.stored_bits
     count = max(1, ceil_div(2 * (loaded + stored), space * 8))
+    counts = (1,) * (LOOPS - 1) + (count,)
     tiles: dict[States, Tile] = {}
-    for states, _ in state_tallies((1, 1, 1, count)):
-        last = states[3] == LAST
+    for states, _ in state_tallies(counts):
+        last = states[-1] == LAST
         tiles[states] = Tile(
             weight_bytes=0,
             input_bytes=_bursts(_piece(loaded, count, last), burst),
             compute_cycles=0,
-            vector_cycles=_piece(lanes_cycles, count, last),
+            vector_cycles=_piece(work.cycles, count, last),
             output_bytes=_bursts(_piece(stored, count, last), burst),
             opens_output=True,
         )
     activity = Activity(
-        vector_operations=operations,
-        sram_bits=in_bits + out_bits + loaded + stored,
+        vector_operations=work.operations,
+        sram_bits=work.read_bits + work.made_bits + loaded + stored,
         input_bits=loaded,
         output_bits=stored,
     )
     inputs = 2 * max(tile.input_bytes for tile in tiles.values())
     outputs = 2 * max(tile.output_bytes for tile in tiles.values())
-    return Nest((1, 1, 1, count), tiles, activity, max(0, space - inputs - outputs), inputs)
+    return Nest(counts, tiles, activity, max(0, space - inputs - outputs), inputs)
 
 
 def _piece(amount: int, count: int, last: bool) -> int:
@@ -96,10 +114,11 @@ class _Cut:
     very_first: bool
     very_last: bool
     spills: bool
+    spread: tuple[int, int]  # weight bits of the cut, and MACs for each row of m
 
     @classmethod
-    def at(cls, problem: Problem, tiling: Tiling, counts: States, states: States) -> _Cut:
-        order = (0, 1, 2, 3) if tiling.m_outer else (1, 2, 0, 3)  # where images, strips, n, k stand
+    def at(cls, problem: Problem, tiling: Tiling, counts: Counts, states: States) -> _Cut:
+        order = (1, 2, 3, 4) if tiling.m_outer else (2, 3, 1, 4)  # where images, strips, n, k stand
         (image_count, strip_count, n_count, k_count) = (counts[i] for i in order)
         (image, strip, n_state, k_state) = (states[i] for i in order)
         height, width = m_extent(problem)
@@ -114,24 +133,33 @@ class _Cut:
             new_weights, new_inputs = n_count > 1 or first_m, n_state == FIRST
         else:
             new_weights, new_inputs = first_m, not one_m or n_state == FIRST
+        k_size = _size(problem.k, tiling.k, k_count, k_state)
+        n_size = _size(problem.n, tiling.n, n_count, n_state)
+        if _closing(k_count, k_state) and _closing(n_count, n_state):
+            spread = [rest(problem, total, tiling.k, tiling.n) for total in (problem.weight_bits, problem.macs)]
+        else:
+            spread = [share(problem, total, k_size, n_size) for total in (problem.weight_bits, problem.macs)]
         return cls(
             problem,
             m=images * rows * width,
-            k=_size(problem.k, tiling.k, k_count, k_state),
-            n=_size(problem.n, tiling.n, n_count, n_state),
+            k=k_size,
+            n=n_size,
             strip=(first_row, rows, images),
             new_weights=new_weights,
             new_inputs=new_inputs,
             opens=k_state == FIRST,
-            closes=k_count == 1 or k_state == LAST,
+            closes=_closing(k_count, k_state),
             very_first=all(state == FIRST for state in states),
-            very_last=all(state == LAST or count == 1 for state, count in zip(states, counts, strict=True)),
-            spills=spills(problem, images * rows * width, tiling.k, _size(problem.n, tiling.n, n_count, n_state)),
+            very_last=all(_closing(count, state) for state, count in zip(states, counts, strict=True)),
+            spills=spills(problem, images * rows * width, tiling.k, n_size),
+            spread=(spread[0], spread[1]),
         )
 
     def tile(self) -> tuple[Tile, Activity]:
         p, array = self.problem, self.problem.array
-        weight_bits = self.k * self.n * p.bits if self.new_weights else 0
+        weight_bits, macs_a_row = self.spread
+        if p.weights_on_chip or not self.new_weights:
+            weight_bits = 0
         input_bits = 0
         if self.new_inputs and not p.input_on_chip:
             input_bits = strip_bits(p, *self.strip, self.k)
@@ -153,8 +181,7 @@ class _Cut:
         cycles = self._cycles()
         in_scratchpad = accumulator_bits if array.accumulator_depth is None else 0
         fed = ceil_div(sram_bits + in_scratchpad, 8 * p.sram_bytes_per_cycle)
-        macs = self.m * self.k * self.n
-        register_bits, hop_bits = self._register_traffic(macs, outputs)
+        register_bits, hop_bits = self._register_traffic(self.m * self.k * self.n, outputs)
         tile = Tile(
             weight_bytes=_bursts(weight_bits, p.burst),
             input_bytes=_bursts(input_bits, p.burst),
@@ -164,7 +191,7 @@ class _Cut:
             opens_output=self.opens,
         )
         return tile, Activity(
-            macs=macs,
+            macs=self.m * macs_a_row,
             register_bits=register_bits,
             pe_hop_bits=hop_bits,
             sram_bits=sram_bits,
@@ -214,3 +241,8 @@ class _Cut:
 def _size(whole: int, piece: int, count: int, state: int) -> int:
     """Size of a dimension's tile: `piece`, or what is left for the last of them."""
     return whole - piece * (count - 1) if count == 1 or state == LAST else piece
+
+
+def _closing(count: int, state: int) -> bool:
+    """Whether a loop is at its last turn."""
+    return count == 1 or state == LAST

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ppsim.errors import InputError
+from ppsim.hardware.interconnect import Link
 from ppsim.hardware.system import System
-from ppsim.mapping.layout import length, merged, transfers
-from ppsim.mapping.nests import gemm_nest, vector_nest
+from ppsim.mapping.communication import Plan, exchange, reduction
+from ppsim.mapping.division import steps_of
+from ppsim.mapping.exchanges.contract import Send
+from ppsim.mapping.layout import Intervals, length, merged
+from ppsim.mapping.nests import VectorWork, gemm_nest, vector_nest
 from ppsim.mapping.program import Message, Nest, Program, Stage
 from ppsim.mapping.residency import Residency, residency
-from ppsim.mapping.steps import Product, Step, steps_of
+from ppsim.mapping.steps import Product, Step
 from ppsim.mapping.tiling import Problem, candidates
 from ppsim.units import ceil_div
 from ppsim.workload.graph import LayerGraph
@@ -18,6 +23,8 @@ from ppsim.workload.partitioned import PartitionedGraph
 
 #: products up to this many MACs x bits fit the 64-bit integers that tilings are counted in
 LARGEST = 1 << 62
+#: the accelerator where the network's results and sums of partial sums end
+ROOT = 0
 
 
 def place(net: LayerGraph | PartitionedGraph, system: System) -> Program:
@@ -26,14 +33,17 @@ def place(net: LayerGraph | PartitionedGraph, system: System) -> Program:
     Raises InputError when a layer cannot run on the system.
     """
     graph = net.graph if isinstance(net, PartitionedGraph) else net
-    bits = graph.bits or system.array.bits
-    if bits > system.array.bits:
+    bits = graph.bits or system.bits
+    if bits > system.bits:
         raise InputError(
-            f"{graph.name}: operands of {bits} bits do not fit the {system.array.bits}-bit arrays of {system.name}; "
-            f"load the workload with bits={system.array.bits} or set array.bits={bits}"
+            f"{graph.name}: operands of {bits} bits do not fit the {system.bits}-bit arrays of {system.name}; "
+            f"load the workload with bits={system.bits} or set array.bits={bits}"
         )
-    steps = steps_of(net, system.accelerators)
-    stays = residency(steps, graph.batch * bits, system.buffer.activation_bytes, sends_results=system.channels > 1)
+    try:
+        steps = steps_of(net, system, bits)
+        stays = residency(steps, system, graph.batch, bits)
+    except InputError as error:
+        raise InputError(f"{system.name}: {error}") from None
     return _Placement(system, steps, stays, graph.batch, bits).program()
 
 
@@ -42,18 +52,25 @@ class _Placement:
 
     def __init__(self, system: System, steps: list[Step], stays: Residency, batch: int, bits: int) -> None:
         self.system, self.steps, self.stays, self.batch, self.bits = system, steps, stays, batch, bits
-        #: bytes for tiles during each step
-        self.space = [system.buffer.bytes - reserved for reserved in stays.reserved_bytes]
-        self.links: dict[tuple[int, int], int] = {}
+        self.links: dict[Link, int] = {}
         self.routes: dict[tuple[int, int], tuple[int, ...]] = {}
-        self.product_nests: dict[tuple[int, Product, bool], Nest] = {}
-        #: what an accelerator gets of its channel when all behind it are busy
-        self.bits_per_cycle = 8 * system.dram_bytes_per_cycle / system.dram.group_size(system.accelerators)
-        self.channel = [system.channel_of(a) for a in range(system.accelerators)]
+        self.product_nests: dict[tuple[int, Product, int, bool, int | None], Nest] = {}
+        #: what an accelerator gets of its channel when all behind it are busy, bits/s
+        self.bits_per_s = 8 * system.dram.rate(1, 0) / system.dram.group_size(system.accelerators)
+        self.channel = tuple(system.channel_of(a) for a in range(system.accelerators))
+        self.readers: list[list[int]] = [[] for _ in steps]
+        for index, step in enumerate(steps):
+            for source in step.sources:
+                self.readers[source].append(index)
+        #: by accelerator: bytes of weights that are on chip from the start, None if they come from DRAM
+        self.resident: list[int | None] = [None] * system.accelerators
+        if system.weights == "resident":
+            self.resident = [self._resident_share(a) for a in range(system.accelerators)]
 
     def program(self) -> Program:
         stages = tuple(self._stage(index) for index in range(len(self.steps)))
-        return Program(self.system, stages, tuple(self.links), self.bits)
+        resident = tuple(share is not None for share in self.resident)
+        return Program(self.system, stages, tuple(self.links), self.bits, resident)
 
     def _stage(self, index: int) -> Stage:
         step = self.steps[index]
@@ -63,7 +80,7 @@ class _Placement:
             name=step.name,
             layers=(step.name, *(layer.name for layer in step.fused)),
             kind="input" if step.layer is None else "product" if step.is_product else "vector",
-            waits_for=() if index == 0 else (step.source,),
+            waits_for=step.sources,
             work=work,
             reads=reads,
             messages=messages,
@@ -75,101 +92,164 @@ class _Placement:
         if step.layer is None:
             return ()
         if step.is_product:
-            return (self._product_nest(index, a, product) for product in step.products[a])
+            return (self._product_nest(index, a, product, self.resident[a]) for product in step.products[a])
         return self._vector_nests(index, a)
 
-    def _product_nest(self, index: int, a: int, product: Product) -> Nest:
-        key = (index, product, self._output_on_chip(index, a))
+    def _product_nest(self, index: int, a: int, product: Product, resident: int | None) -> Nest:
+        key = (index, product, self.system.kind_of[a], self._output_on_chip(index, a), resident)
         if key not in self.product_nests:
             self.product_nests[key] = self._tiled(*key)
         return self.product_nests[key]
 
-    def _tiled(self, index: int, product: Product, output_on_chip: bool) -> Nest:
+    def _tiled(self, index: int, product: Product, kind: int, output_on_chip: bool, resident: int | None) -> Nest:
         step, system, gemm = self.steps[index], self.system, product.gemm
-        staged = self.stays.staged[index]
-        if gemm.m * gemm.k * gemm.n * self.bits >= LARGEST:
+        accelerator = system.kinds[kind]
+        if gemm.macs * self.bits >= LARGEST:
             raise InputError(
                 f"{system.name}: layer {step.name!r}: a {gemm.m}x{gemm.k}x{gemm.n} product is too large; "
                 f"m x k x n x bits goes up to {LARGEST:.2g}"
             )
+        staged = self.stays.staged[index]
+        from_before, for_next = product.chained
+        inputs_kept = all(self.stays.kept[read.step] for read in step.input_reads())
+        weights_read = [read.step for read in step.reads if read.as_weights]
         problem = Problem(
+            groups=gemm.groups,
             m=gemm.m,
             k=gemm.k,
             n=gemm.n,
             bits=self.bits,
             window=step.window,
             input_channels=product.input_channels,
-            input_on_chip=self.stays.kept[step.source] or staged,
-            output_on_chip=output_on_chip,
+            weight_bits=gemm.k * gemm.n * self.bits if product.weight_bits is None else product.weight_bits,
+            macs=gemm.k * gemm.n if product.macs is None else product.macs,
+            input_on_chip=from_before or inputs_kept or staged,
+            weights_on_chip=all(self.stays.kept[s] for s in weights_read) if weights_read else resident is not None,
+            weights_wait=bool(weights_read),
+            output_on_chip=for_next or output_on_chip,
             staged_bits=product.input_features * self.batch * self.bits if staged else 0,
-            vector_operations_per_output=ceil_div(step.vector_operations, step.features * self.batch),
-            space=self.space[index],
+            vector_operations_per_output=0 if for_next else self._operations_per_output(step),
+            space=self._space(kind, index, resident),
             burst=system.dram.burst_bytes,
-            array=system.array,
-            sram_bytes_per_cycle=system.buffer.bandwidth_bytes_per_cycle,
-            lanes=system.vector.lanes if system.vector.enabled else 0,
+            array=accelerator.array,
+            sram_bytes_per_cycle=accelerator.buffer.bandwidth_bytes_per_cycle,
+            lanes=accelerator.vector.lanes if accelerator.vector.enabled else 0,
         )
         try:
-            tiling = candidates(problem).choose(self.bits_per_cycle, prefetched=index > 1)
+            tiling = candidates(problem).choose(self.bits_per_s / accelerator.clock_hz, prefetched=index > 1)
             return gemm_nest(problem, tiling)
         except InputError as error:
             raise InputError(f"{system.name}: layer {step.name!r}: {error}") from None
+
+    def _operations_per_output(self, step: Step) -> int:
+        return ceil_div(step.vector_operations, step.features * self.batch)
+
+    def _space(self, kind: int, index: int, resident: int | None) -> int:
+        """Bytes for tiles during a step."""
+        return self.system.kinds[kind].buffer.bytes - self.stays.reserved_bytes[kind][index] - (resident or 0)
+
+    def _resident_share(self, a: int) -> int | None:
+        """Bytes of all the weights an accelerator needs if they fit beside activations and tiles."""
+        share = 0
+        for step in self.steps[1:]:
+            for product in step.products[a] if step.products and not any(r.as_weights for r in step.reads) else ():
+                weights = product.gemm.k * product.gemm.n * self.bits
+                bits = weights if product.weight_bits is None else product.weight_bits
+                share += ceil_div(bits * product.gemm.groups, 8)
+        kind = self.system.kind_of[a]
+        if min(self._space(kind, index, share) for index in range(len(self.steps))) <= 0:
+            return None
+        try:
+            for index, step in enumerate(self.steps):
+                for product in step.products[a] if step.products else ():
+                    self._product_nest(index, a, product, share)
+        except InputError:
+            return None
+        return share
 
     def _vector_nests(self, index: int, a: int) -> Iterable[Nest]:
         step, system = self.steps[index], self.system
         made = step.makes.count(a)
         if not made:
             return
-        feature_bits = self.batch * self.bits
+        kind = system.kind_of[a]
+        vector, feature_bits = system.kinds[kind].vector, self.batch * self.bits
         operations = ceil_div(step.vector_operations * made, step.features)
-        yield vector_nest(
-            in_bits=length(step.needs[a]) * feature_bits,
-            out_bits=made * feature_bits,
-            operations=operations if system.vector.enabled else 0,
-            lanes_cycles=system.vector.cycles(operations),
-            space=self.space[index],
-            burst=system.dram.burst_bytes,
-            stays=(self.stays.kept[step.source], self._output_on_chip(index, a)),
+        table = step.table_features[a] if step.table_features else 0
+        read = table + sum(length(r.needs[a]) for r in step.reads)
+        loaded = table + sum(length(r.needs[a]) for r in step.reads if not self.stays.kept[r.step])
+        work = VectorWork(
+            read_bits=read * feature_bits,
+            loaded_bits=loaded * feature_bits,
+            made_bits=made * feature_bits,
+            stored_bits=0 if self._output_on_chip(index, a) else made * feature_bits,
+            operations=operations if vector.enabled else 0,
+            cycles=vector.cycles(operations),
         )
+        space = self._space(kind, index, self.resident[a])
+        if space <= 0:
+            raise InputError(f"{system.name}: layer {step.name!r}: activations fill the scratchpad; make buffer.kib larger")
+        yield vector_nest(work, space, system.dram.burst_bytes)
 
     def _output_on_chip(self, index: int, a: int) -> bool:
-        """Whether an output needs no store. Results of the network, which end in accelerator 0's DRAM, are sent right
-        from the scratchpad of those behind another channel, where it holds them.
-        """
-        if self.stays.kept[index]:
-            return True
-        return self.stays.held[index] and self.channel[a] != self.channel[0]
+        """Whether an output needs no store: it stays, or is added up elsewhere, or is a result that waits to be sent.
 
-    def _is_result(self, index: int) -> bool:
-        return not any(step.source == index for step in self.steps[index + 1 :])
+        Results of the network, which end in the root's DRAM, are sent right from the scratchpad of those behind another
+        channel, where it holds them.
+        """
+        if self.stays.kept[index] or self.steps[index].partial_on:
+            return True
+        return self.stays.held[index] and self.channel[a] != self.channel[ROOT]
 
     def _exchange(self, index: int) -> tuple[tuple[int, ...], tuple[Message, ...]]:
-        """What is read back and sent after a step: activations to those that need them, results to accelerator 0."""
+        """What is read back and sent after a step: activations to those that need them, results to the root."""
         step, accelerators = self.steps[index], self.system.accelerators
-        result = self._is_result(index)
-        if result:
-            needs = [((0, step.features),), *((),) * (accelerators - 1)]
+        in_dram, is_result = not self.stays.kept[index], not self.readers[index]
+        if is_result:
+            needs: tuple[Intervals, ...] = (((0, step.features),), *((),) * (accelerators - 1))
         else:
-            readers = [s for s in self.steps[index + 1 :] if s.source == index]
-            needs = _union([reader.needs for reader in readers])
-        in_dram = not self.stays.kept[index]
-        reads = [0] * accelerators
-        messages = []
-        for source, destination, features in transfers(step.makes, tuple(needs)):
-            same_dram = in_dram and self.channel[source] == self.channel[destination]
-            size = 0 if same_dram else ceil_div(features * self.batch * self.bits, 8)
-            messages.append(
-                Message(
-                    source,
-                    destination,
-                    size,
-                    () if same_dram else self._route(source, destination),
-                    in_dram and size > 0,
-                )
-            )
-            if size and in_dram and not (result and self._output_on_chip(index, source)):
-                reads[source] = self.system.dram.rounded(ceil_div(step.makes.count(source) * self.batch * self.bits, 8))
-        return tuple(reads), tuple(messages)
+            reads = [read for r in self.readers[index] for read in self.steps[r].reads if read.step == index]
+            needs = _union([read.needs for read in reads])
+        if step.partial_on:
+            return (0,) * accelerators, self._reduced(step, needs, in_dram)
+        plan = exchange(step.makes, needs, self._found_in(index) if in_dram else None, self.system.interconnect)
+        read_back = [
+            self._bytes(features) if in_dram and not (is_result and self._output_on_chip(index, a)) else 0
+            for a, features in enumerate(plan.reads)
+        ]
+        rounded = tuple(self.system.dram.rounded(size) for size in read_back)
+        return rounded, tuple(self._message(send, in_dram) for send in plan.sends)
+
+    def _found_in(self, index: int) -> tuple[int, ...]:
+        """By accelerator: where what it stored is found; those that hold a result stored nothing."""
+        if not self.stays.held[index]:
+            return self.channel
+        away = self.system.channels
+        return tuple(c if c == self.channel[ROOT] else away + a for a, c in enumerate(self.channel))
+
+    def _reduced(self, step: Step, needs: tuple[Intervals, ...], in_dram: bool) -> tuple[Message, ...]:
+        """Partial sums to the root, which stores the sums if they do not stay on chip and sends them to who needs them."""
+        links, root = self.system.interconnect, ROOT
+        sums = reduction(root, [a for a in step.partial_on if a != root], step.features, links)
+        width = self.system.accelerator(root).array.accumulator_bits
+        messages = [replace(self._message(send, False, width), sums=step.features * self.batch) for send in sums]
+        added = tuple(number for number, send in enumerate(sums) if send.destination == root)
+        if in_dram:
+            messages.append(Message(root, root, self._bytes(step.features), (), True, added))
+        plan: Plan = exchange(step.makes, needs, self.channel if in_dram else None, links)
+        offset = len(messages)
+        for send in plan.sends:
+            after = tuple(number + offset for number in send.after) or added
+            messages.append(self._message(replace(send, after=after), in_dram))
+        return tuple(messages)
+
+    def _bytes(self, features: int) -> int:
+        return ceil_div(features * self.batch * self.bits, 8)
+
+    def _message(self, send: Send, written: bool, width: int | None = None) -> Message:
+        size = ceil_div(send.features * self.batch * (width or self.bits), 8)
+        route = self._route(send.source, send.destination) if size else ()
+        return Message(send.source, send.destination, size, route, written and size > 0, send.after)
 
     def _route(self, source: int, destination: int) -> tuple[int, ...]:
         key = (source, destination)
@@ -195,5 +275,8 @@ class _Placement:
         return tuple(self.system.dram.rate(r, w) for r, w in zip(read, written, strict=True))
 
 
-def _union(needs: list[list[tuple[tuple[int, int], ...]]]) -> list[tuple[tuple[int, int], ...]]:
-    return [merged([interval for need in column for interval in need]) for column in zip(*needs, strict=True)]
+def _union(needs: list[tuple[Intervals, ...]]) -> tuple[Intervals, ...]:
+    if len(needs) == 1:
+        return needs[0]
+    columns = zip(*needs, strict=True)
+    return tuple(merged([interval for intervals in column for interval in intervals]) for column in columns)

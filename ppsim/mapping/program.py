@@ -1,7 +1,7 @@
 """The Program: everything the engine needs to know, and nothing it has to decide.
 
 A Program is a sequence of stages (a layer with the pointwise layers fused into it). In each stage an accelerator works
-through nests: four nested loops whose bodies are tiles. Tiles are templates - their kinds are told apart by whether
+through nests: nested loops whose bodies are tiles. Tiles are templates - their kinds are told apart by whether
 each loop is at its first, a middle or its last turn - so a Program stays small however long it runs. Between stages,
 messages carry activations.
 """
@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ppsim.hardware.interconnect import Link
 from ppsim.hardware.system import System
 
 
@@ -68,24 +69,30 @@ _ACTIVITIES = tuple(f.name for f in fields(Activity))
 _amounts = attrgetter(*_ACTIVITIES)
 
 
+#: loops of a nest
+LOOPS = 5
 FIRST, MIDDLE, LAST = 0, 1, 2
-States = tuple[int, int, int, int]
+#: one for each loop, outermost first
+States = tuple[int, ...]
+Counts = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Nest:
-    """Four nested loops over tiles: `counts` are their lengths, outermost first.
+    """`LOOPS` nested loops over tiles: `counts` are their lengths, outermost first.
 
     `tiles` holds a tile for each combination of loop states that occurs; a loop of one turn is always at its FIRST.
     Loaded weights and inputs may take `weight_space` and `input_space` bytes of the scratchpad: room for at least two
-    tiles of each, and all that is left for weights, which are prefetched as far as it goes.
+    tiles of each, and all that is left for weights, which are prefetched as far as it goes. `weights_wait`: what is
+    loaded as weights are activations, which are there when the stage's other inputs are.
     """
 
-    counts: tuple[int, int, int, int]
+    counts: Counts
     tiles: Mapping[States, Tile]
     activity: Activity
     weight_space: int
     input_space: int
+    weights_wait: bool = False
 
     @cached_property
     def length(self) -> int:
@@ -93,12 +100,13 @@ class Nest:
         return prod(self.counts)
 
     def kind(self, index: int) -> int:
-        """The kind of the tile at `index`: the states of the four loops there, as digits to base 3."""
-        n0, n1, n2, n3 = self.counts
-        rest, i3 = divmod(index, n3)
-        rest, i2 = divmod(rest, n2)
-        i0, i1 = divmod(rest, n1)
-        return kind_of((loop_state(i0, n0), loop_state(i1, n1), loop_state(i2, n2), loop_state(i3, n3)))
+        """The kind of the tile at `index`: the states of the loops there, as digits to base 3."""
+        kind, digit = 0, 1
+        for count in reversed(self.counts):
+            index, turn = divmod(index, count)
+            kind += loop_state(turn, count) * digit
+            digit *= 3
+        return kind
 
     @cached_property
     def kinds(self) -> Sequence[int]:
@@ -152,9 +160,11 @@ class _ComputedKinds(Sequence[int]):
 
 
 def kind_of(states: States) -> int:
-    """Loop states as one number, 0 to 80."""
-    a, b, c, d = states
-    return ((a * 3 + b) * 3 + c) * 3 + d
+    """Loop states as one number, below 3 ** LOOPS."""
+    kind = 0
+    for state in states:
+        kind = kind * 3 + state
+    return kind
 
 
 def loop_state(turn: int, turns: int) -> int:
@@ -164,19 +174,21 @@ def loop_state(turn: int, turns: int) -> int:
     return LAST if turn == turns - 1 else MIDDLE
 
 
-def state_tallies(counts: tuple[int, int, int, int]) -> Iterator[tuple[States, int]]:
+def state_tallies(counts: Counts) -> Iterator[tuple[States, int]]:
     """Every combination of loop states that occurs, with how often."""
     loops = [[(s, n) for s, n in ((FIRST, 1), (MIDDLE, c - 2), (LAST, int(c > 1))) if n > 0] for c in counts]
-    for (a, na), (b, nb), (c, nc), (d, nd) in product(*loops):
-        yield (a, b, c, d), na * nb * nc * nd
+    for combination in product(*loops):
+        yield tuple([state for state, _ in combination]), prod([occurs for _, occurs in combination])
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Activations sent from one accelerator to another when both have finished the stage that made them.
+    """Activations or partial sums sent from one accelerator to another.
 
-    `route` are the links taken. `written`: the destination writes them to its DRAM. A message of no bytes is a
-    synchronisation (the data lies in DRAM that both read).
+    It leaves when both have finished the stage that made them, and when the messages `after` (numbers in the same
+    stage) have arrived at its source. `route` are the links taken. On arrival the destination adds `sums` numbers to
+    its own, and writes the data to its DRAM if it is `written`. A message of no bytes is a synchronisation (the data
+    lies in DRAM that both read); one to its own source has no route and is a write alone.
     """
 
     source: int
@@ -184,6 +196,8 @@ class Message:
     bytes: int
     route: tuple[int, ...]
     written: bool
+    after: tuple[int, ...] = ()
+    sums: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,9 +230,13 @@ class Stage:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Stages in the order every accelerator goes through them, for one System; `links` are the links by number."""
+    """Stages in the order every accelerator goes through them, for one System; `links` are the links by number.
+
+    `resident[a]` says whether accelerator a has all its weights on chip from the start.
+    """
 
     system: System
     stages: tuple[Stage, ...]
-    links: tuple[tuple[int, int], ...]
+    links: tuple[Link, ...]
     word_bits: int
+    resident: tuple[bool, ...] = ()

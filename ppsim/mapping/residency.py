@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ppsim.mapping.layout import length
+from ppsim.errors import InputError
+from ppsim.hardware.system import System
+from ppsim.mapping.layout import Intervals, length
 from ppsim.mapping.steps import Step
 
 
@@ -12,47 +14,124 @@ from ppsim.mapping.steps import Step
 class Residency:
     """`kept[s]`: the output of step s stays on chip until its last reader is done. `staged[s]`: step s loads its whole
     input from DRAM once and keeps it for the step. `held[s]`: the result that step s makes waits on chip to be sent.
-    `reserved_bytes[s]`: the most that these take on an accelerator during step s.
+    `reserved_bytes[kind][s]`: the most that these take on an accelerator of that kind during step s.
     """
 
     kept: tuple[bool, ...]
     staged: tuple[bool, ...]
     held: tuple[bool, ...]
-    reserved_bytes: tuple[int, ...]
+    reserved_bytes: tuple[tuple[int, ...], ...]
 
 
-def residency(steps: list[Step], feature_bits: int, budget_bytes: int, sends_results: bool) -> Residency:
-    """Decide for all steps; one decision holds on all accelerators, made for the one that holds the most.
+def residency(steps: list[Step], system: System, batch: int, bits: int) -> Residency:
+    """Decide for all steps; one decision holds on all accelerators, made for those of each kind that hold the most.
 
-    `sends_results` says whether some accelerators have to send their share of the network's results.
+    Raises InputError when partial sums that are to be added up do not fit.
     """
-    accelerators = len(steps[0].needs)
-    needed = [
-        max((length(step.needs[a]) for a in range(accelerators)), default=0) * feature_bits // 8 + 1 for step in steps
-    ]
-    made = [max(step.makes.count(a) for a in range(accelerators)) * feature_bits // 8 + 1 for step in steps]
-    readers: list[list[int]] = [[] for _ in steps]
-    for index, step in enumerate(steps):
-        if index:
-            readers[step.source].append(index)
-    live = [0] * len(steps)
+    room = _Room(system, len(steps), batch * bits)
     kept = [False] * len(steps)
     staged = [False] * len(steps)
     held = [False] * len(steps)
-    for index in range(1, len(steps)):
-        source = steps[index].source
-        if not kept[source] and live[index] + needed[index] <= budget_bytes:
-            staged[index] = True
-            live[index] += needed[index]
-        if not readers[index]:  # a result of the network: its place is DRAM
-            if sends_results and live[index] + made[index] <= budget_bytes:
-                held[index] = True
-                live[index] += made[index]
-            continue
-        size = max(made[index], *(needed[reader] for reader in readers[index]))
-        span = range(index, max(readers[index]) + 1)
-        if all(live[at] + (made[index] if at == index else size) <= budget_bytes for at in span):
-            kept[index] = True
+    readers: list[list[int]] = [[] for _ in steps]
+    for index, step in enumerate(steps):
+        for source in step.sources:
+            readers[source].append(index)
+    sums_bits = batch * system.accelerator(0).array.accumulator_bits
+    for index, step in enumerate(steps[1:], start=1):
+        inputs = step.input_reads()
+        if _stageable(step) and not kept[inputs[0].step]:
+            needed = room.largest(inputs[0].needs)
+            staged[index] = room.take(range(index, index + 1), needed)
+        made = room.largest(step.makes.made)
+        if between := _between_factors(step, bits):
+            room.take(range(index, index + 1), room.everywhere(between), must=step.name)
+        if step.partial_on:
+            sums = room.everywhere(step.features * sums_bits)
+            room.take(range(index, index + 1), sums, must=step.name)
+        elif not readers[index]:  # a result of the network: its place is DRAM
+            held[index] = system.channels > 1 and room.take(range(index, index + 1), made)
+        if readers[index]:
+            size = [
+                max(sizes) for sizes in zip(made, *(room.needed(steps[r], index) for r in readers[index]), strict=True)
+            ]
+            kept[index] = room.take(range(index, max(readers[index]) + 1), size, first=made)
+    _agree(steps, kept)
+    return Residency(tuple(kept), tuple(staged), tuple(held), tuple(tuple(live) for live in room.live))
+
+
+def _stageable(step: Step) -> bool:
+    """Whether a product reads its input several times: one tensor that all its tiles need parts of."""
+    inputs = step.input_reads()
+    return (
+        step.is_product
+        and len(inputs) == 1
+        and not any(product.gemm.groups > 1 or product.chained[0] for work in step.products for product in work)
+    )
+
+
+def _agree(steps: list[Step], kept: list[bool]) -> None:
+    """Tensors that a product reads as one stay on chip together or not at all (their room is left free then)."""
+    changed = True
+    while changed:
+        changed = False
+        for step in steps:
+            for as_weights in (False, True):
+                sources = {read.step for read in step.reads if read.as_weights == as_weights}
+                if step.is_product and len({kept[source] for source in sources}) > 1:
+                    for source in sources:
+                        kept[source] = False
+                    changed = True
+
+
+def _between_factors(step: Step, bits: int) -> int:
+    """Bits between the factors of a product, the largest there are."""
+    chained = [product.gemm for work in step.products for product in work if product.chained[1]]
+    return max((gemm.m * gemm.n * bits for gemm in chained), default=0)
+
+
+class _Room:
+    """Bytes in use during each step, by kind of accelerator."""
+
+    def __init__(self, system: System, steps: int, feature_bits: int) -> None:
+        self.feature_bits = feature_bits
+        self.members = [[a for a, of in enumerate(system.kind_of) if of == kind] for kind in range(len(system.kinds))]
+        self.budget = [kind.buffer.activation_bytes for kind in system.kinds]
+        self.live = [[0] * steps for _ in system.kinds]
+
+    def largest(self, sets: tuple[Intervals, ...]) -> list[int]:
+        """By kind: bytes of the largest of its accelerators' sets of features."""
+        distinct = {intervals: self.bytes(length(intervals)) for intervals in set(sets)}
+        return [max(distinct[sets[a]] for a in members) for members in self.members]
+
+    def bytes(self, features: int) -> int:
+        """Bytes of that many features, of all inputs of the batch."""
+        return features * self.feature_bits // 8 + 1
+
+    def everywhere(self, bits: int) -> list[int]:
+        """By kind: the same number of bits."""
+        return [bits // 8 + 1] * len(self.budget)
+
+    def needed(self, reader: Step, source: int) -> list[int]:
+        """By kind: the most that a step needs of another one's output."""
+        per_read = [self.largest(read.needs) for read in reader.reads if read.step == source]
+        return [max(sizes) for sizes in zip(*per_read, strict=True)]
+
+    def take(self, span: range, size: list[int], first: list[int] | None = None, must: str | None = None) -> bool:
+        """Take room over a span of steps if there is enough, `first` bytes at its first step.
+
+        Raises InputError if it `must` be there, for the step of that name.
+        """
+        for kind, live in enumerate(self.live):
             for at in span:
-                live[at] += made[index] if at == index else size
-    return Residency(tuple(kept), tuple(staged), tuple(held), tuple(live))
+                wanted = first[kind] if first is not None and at == span.start else size[kind]
+                if live[at] + wanted > self.budget[kind]:
+                    if must is None:
+                        return False
+                    raise InputError(
+                        f"layer {must!r}: {wanted} bytes of partial sums or factors' products have to stay on chip and "
+                        f"{self.budget[kind] - live[at]} are free; make buffer.kib or buffer.activation_fraction larger"
+                    )
+        for kind, live in enumerate(self.live):
+            for at in span:
+                live[at] += first[kind] if first is not None and at == span.start else size[kind]
+        return True

@@ -1,4 +1,4 @@
-"""The layers of a network as steps: pointwise layers fused into what they follow, renamings dissolved.
+"""The layers of a network as steps: pointwise layers fused into what they follow, renamings and joins dissolved.
 
 Each step knows, for every accelerator, the products it computes, the features it makes and the features it needs.
 """
@@ -8,38 +8,72 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import prod
 
-from ppsim.mapping.layout import Interval, Layout, merged
+from ppsim.mapping.layout import Intervals, Layout, merged, within
 from ppsim.workload.gemm import Gemm, Window
 from ppsim.workload.graph import INPUT, LayerGraph
 from ppsim.workload.layers import Layer
-from ppsim.workload.partitioned import PartitionedGraph, split_evenly, starts
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A matrix product one accelerator computes, with the features of the input it reads."""
+    """A matrix product one accelerator computes, with the channels and features of the input it reads.
+
+    `weight_bits` are the bits of a group's weights in DRAM and `macs` its MACs with energy for each row of m; None: all
+    k x n of them. `chained` says whether the input comes from the product before and whether the output is for the next
+    one: they are the factors of one matrix, and what is between them stays on chip.
+    """
 
     gemm: Gemm
     input_channels: int
     input_features: int
+    weight_bits: int | None = None
+    macs: int | None = None
+    chained: tuple[bool, bool] = (False, False)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a step reads of another one's output: the features each accelerator needs, in that one's numbering.
+
+    `as_weights`: they are the right operand of a product.
+    """
+
+    step: int
+    needs: tuple[Intervals, ...]
+    as_weights: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Part of a tensor: the whole output of a step, from feature `first` of the tensor on."""
+
+    step: int
+    first: int
+    features: int
+
+
+#: a tensor: one piece, or several that a concatenation joins
+Tensor = tuple[Piece, ...]
 
 
 @dataclass(slots=True)
 class Step:
-    """A layer with what is fused into it. `source` is the step it reads (the network's input is step 0).
+    """A layer with what is fused into it; step 0 is the network's input and has none.
 
-    `makes` lays out the output; `needs[a]` are the features of the source's output that accelerator a reads.
+    `makes` lays out the output. `partial_on` are the accelerators that hold partial sums of all of it, which are added
+    up where `makes` says. `table_features` are features looked up in DRAM, by accelerator.
     """
 
     layer: Layer | None
-    source: int
     features: int
     vector_operations: int = 0
     fused: list[Layer] = field(default_factory=list)
     window: Window | None = None
     products: list[list[Product]] = field(default_factory=list)
     makes: Layout = field(default_factory=lambda: Layout(()))
-    needs: list[tuple[Interval, ...]] = field(default_factory=list)
+    reads: list[Read] = field(default_factory=list)
+    partial_on: tuple[int, ...] = ()
+    table_features: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -51,110 +85,70 @@ class Step:
         """Whether it runs on the arrays."""
         return any(self.products)
 
+    @property
+    def sources(self) -> tuple[int, ...]:
+        """The steps it reads, each once."""
+        return tuple(dict.fromkeys(read.step for read in self.reads))
 
-def steps_of(net: LayerGraph | PartitionedGraph, accelerators: int) -> list[Step]:
-    """The steps of a network on `accelerators` accelerators; step 0 is the network's input."""
-    graph = net.graph if isinstance(net, PartitionedGraph) else net
-    readers: dict[str, int] = {}
-    for name in graph.sources.values():
-        readers[name] = readers.get(name, 0) + 1
-    steps = [Step(layer=None, source=0, features=prod(graph.input_shape))]
-    made_by = {INPUT: 0}
-    for layer in graph.layers:
-        source_name = graph.sources[layer.name]
-        source = made_by[source_name]
-        if layer.free:
-            made_by[layer.name] = source
-            readers[layer.name] = readers.get(layer.name, 0)
-            continue
-        shape = graph.input_shape_of(layer.name)
-        operations = layer.vector_operations(shape, graph.batch)
-        if layer.pointwise and source and readers[source_name] == 1:
-            steps[source].fused.append(layer)
-            steps[source].vector_operations += operations
-            made_by[layer.name] = source
-            continue
-        step = Step(layer, source, prod(graph.shapes[layer.name]), operations, window=layer.window(shape))
-        _divide(step, steps[source], net, graph, accelerators)
-        made_by[layer.name] = len(steps)
-        steps.append(step)
-    _place_input(steps, net, accelerators)
-    return steps
+    def input_reads(self) -> list[Read]:
+        """What it reads but for the right operands of its products."""
+        return [read for read in self.reads if not read.as_weights]
 
 
-def _divide(step: Step, source: Step, net: LayerGraph | PartitionedGraph, graph: LayerGraph, accelerators: int) -> None:
-    """Fill in who computes what of a step."""
-    layer = step.layer
-    assert layer is not None
-    product = layer.gemm(graph.input_shape_of(layer.name), graph.batch)
-    if isinstance(net, PartitionedGraph) and layer.name in net.layers:
-        _divide_parts(step, net, graph.batch, accelerators)
-    elif product is not None:
-        _divide_outputs(step, product, graph.input_shape_of(layer.name), source.features, accelerators)
-    else:
-        _divide_vector(step, source, layer, accelerators)
+def layout_of(tensor: Tensor, steps: list[Step]) -> Layout:
+    """Where the features of a tensor are made."""
+    if len(tensor) == 1:
+        return steps[tensor[0].step].makes
+    layouts = [(piece.first, steps[piece.step].makes) for piece in tensor]
+    if all(layout.replicated for _, layout in layouts):
+        whole = ((0, sum(piece.features for piece in tensor)),)
+        return Layout((whole,) * len(layouts[0][1].made), replicated=True)
+    made: list[list[tuple[int, int]]] = [[] for _ in layouts[0][1].made]
+    for first, layout in layouts:
+        # of what everyone has, accelerator 0 counts as the maker
+        for accelerator, intervals in enumerate(layout.made[:1] if layout.replicated else layout.made):
+            made[accelerator] += [(low + first, high + first) for low, high in intervals]
+    return Layout(tuple(merged(intervals) for intervals in made))
 
 
-def _divide_parts(step: Step, net: PartitionedGraph, batch: int, accelerators: int) -> None:
-    """Part p runs on accelerator p mod P."""
-    layer = net.layers[step.name]
-    first_in, first_out = starts(layer.in_sizes), starts(layer.out_sizes)
-    step.products = [[] for _ in range(accelerators)]
-    needs: list[list[Interval]] = [[] for _ in range(accelerators)]
-    makes: list[list[Interval]] = [[] for _ in range(accelerators)]
-    for part in range(net.parts):
-        where = part % accelerators
-        fan_in = layer.fan_in(part)
-        step.products[where].append(Product(Gemm(batch, fan_in, layer.out_sizes[part]), fan_in, fan_in))
-        needs[where] += [(first_in[b.part], first_in[b.part] + b.units) for b in layer.kept[part]]
-        makes[where].append((first_out[part], first_out[part + 1]))
-    step.needs = [merged(intervals) for intervals in needs]
-    step.makes = Layout(tuple(merged(intervals) for intervals in makes))
+def reads_of(tensor: Tensor, needs: tuple[Intervals, ...], as_weights: bool = False) -> list[Read]:
+    """Needs of a tensor as reads of the steps its pieces come from."""
+    if len(tensor) == 1:
+        return [Read(tensor[0].step, needs, as_weights)]
+    found: list[Read] = []
+    for piece in tensor:
+        low, high = piece.first, piece.first + piece.features
+        found.append(Read(piece.step, tuple(within(needed, low, high) for needed in needs), as_weights))
+    return found
 
 
-def _divide_outputs(step: Step, product: Gemm, shape: tuple[int, ...], features: int, accelerators: int) -> None:
-    """Output units (whole groups, if there are several) are split evenly; those with work need all that is read."""
-    channels, groups = shape[0], product.groups
-    pixels = step.features // (product.n * groups)
-    units = split_evenly(groups if groups > 1 else product.n, accelerators)
-    first = starts(units)
-    makes, step.needs, step.products = [], [], []
-    for a, count in enumerate(units):
-        if groups > 1:
-            one = Product(Gemm(product.m, product.k, product.n), channels // groups, features // groups)
-            step.products.append([one] * count)
-            makes.append(((first[a] * product.n * pixels, first[a + 1] * product.n * pixels),) if count else ())
-            per_group = features // groups
-            step.needs.append(((first[a] * per_group, first[a + 1] * per_group),) if count else ())
-        else:
-            step.products.append([Product(Gemm(product.m, product.k, count), channels, features)] if count else [])
-            makes.append(((first[a] * pixels, first[a + 1] * pixels),) if count else ())
-            step.needs.append(((0, features),) if count else ())
-    step.makes = Layout(tuple(makes))
+def joined(tensors: list[Tensor]) -> Tensor:
+    """Tensors one after the other."""
+    pieces: list[Piece] = []
+    for tensor in tensors:
+        first = sum(piece.features for piece in pieces)
+        pieces += [Piece(piece.step, first + piece.first, piece.features) for piece in tensor]
+    return tuple(pieces)
 
 
-def _divide_vector(step: Step, source: Step, layer: Layer, accelerators: int) -> None:
-    """Each accelerator works on what it has made itself; a reduction over units runs on accelerator 0 alone."""
-    if source.makes.made and not layer.reduces_units and not source.makes.replicated:
-        step.needs = list(source.makes.made)
-        step.makes = source.makes.scaled(step.features, source.features)
-    else:
-        step.needs = [((0, source.features),), *((),) * (accelerators - 1)]
-        step.makes = Layout((((0, step.features),), *((),) * (accelerators - 1)))
+def uses_of(graph: LayerGraph) -> dict[str, int]:
+    """By layer: how many layers that do something read its output, through renamings and joins too."""
+    uses = dict.fromkeys([INPUT, *graph.sources], 0)
+    for layer in reversed(graph.layers):
+        for source in graph.sources[layer.name]:
+            uses[source] += max(1, uses[layer.name]) if layer.free else 1
+    return uses
 
 
-def _place_input(steps: list[Step], net: LayerGraph | PartitionedGraph, accelerators: int) -> None:
-    """The network's input lies with the owners of its parts if a partitioned layer reads it, else with all readers."""
-    start = steps[0]
-    start.needs = [()] * accelerators
-    readers = [step for step in steps[1:] if step.source == 0]
-    first = next((s for s in readers if isinstance(net, PartitionedGraph) and s.name in net.layers), None)
-    if first is None:
-        start.makes = Layout((((0, start.features),),) * accelerators, replicated=True)
-        return
-    assert isinstance(net, PartitionedGraph)
-    bounds = starts(net.layers[first.name].in_sizes)
-    owned: list[list[Interval]] = [[] for _ in range(accelerators)]
-    for part in range(net.parts):
-        owned[part % accelerators].append((bounds[part], bounds[part + 1]))
-    start.makes = Layout(tuple(merged(intervals) for intervals in owned))
+def results_of(graph: LayerGraph) -> set[str]:
+    """Layers whose output, renamed, joined or changed unit by unit, nothing but the network's user reads."""
+    found = set(graph.sources)
+    for layer in reversed(graph.layers):
+        if layer.name not in found or not (layer.free or layer.pointwise):
+            found.difference_update(graph.sources[layer.name])
+    return found
+
+
+def input_step(graph: LayerGraph) -> Step:
+    """The network's input as step 0."""
+    return Step(layer=None, features=prod(graph.input_shape))

@@ -31,11 +31,15 @@ TOLERANCE = 0.02
 class Problem:
     """A product on one accelerator and the room it has; the key tilings are cached by.
 
-    `m` counts output rows times `row_width` positions when the input is an image (`window`), else rows of a matrix
-    (`row_width` 1). `input_channels` is the reduction length in channels, each `k / input_channels` long. `space` are
-    the bytes for double-buffered tiles. `staged_bits` are loaded once, before the first tile, when the whole input is
-    kept on chip but lies in DRAM.
+    There are `groups` of them, one after the other, with inputs and weights of their own. `m` counts output positions
+    when the input is an image (`window`), else rows of a matrix. `input_channels` is what one reduction reads of the
+    input, in channels. `weight_bits` are the bits of a group's weights in DRAM, `macs` its MACs with energy for each
+    row of m; they are spread evenly over its k x n weights. `space` are the bytes for double-buffered tiles.
+    `staged_bits` are loaded once, before the first tile, when the whole input is kept on chip but lies in DRAM.
+    `weights_wait`: the right operand is an activation.
     """
+
+    groups: int
 
     m: int
     k: int
@@ -43,7 +47,11 @@ class Problem:
     bits: int
     window: Window | None
     input_channels: int
+    weight_bits: int
+    macs: int
     input_on_chip: bool
+    weights_on_chip: bool
+    weights_wait: bool
     output_on_chip: bool
     staged_bits: int
     vector_operations_per_output: int
@@ -122,9 +130,9 @@ def _pieces(size: int, granule: int, most: int = 24) -> list[int]:
 def strip_bits(problem: Problem, first: int, rows: int, images: int, k: int) -> int:
     """Bits of input that `rows` output rows from `first` on need, for `images` images and a reduction of k."""
     window = problem.window
-    if window is None:
-        return rows * images * k * problem.bits
     channels = -(-k * problem.input_channels // problem.k)
+    if window is None:
+        return rows * images * channels * problem.bits
     return window.strip_rows(first, rows) * window.in_width * channels * images * problem.bits
 
 
@@ -147,30 +155,35 @@ def candidates(problem: Problem) -> Candidates:
     s, k, n, order = (
         axis.ravel() for axis in np.meshgrid(range(len(strips)), ks, ns, (False, True), indexing="ij", sparse=False)
     )
-    widest = np.array([_widest_strip_bits(problem, r, i) for r, i in strips], dtype=np.int64)
+    widest = np.array([_widest_strip_bits(problem, r, i) for r, i in strips], dtype=np.int64) // problem.input_channels
     size = {"m": rows[s] * images[s] * width, "k": k, "n": n}
     folds = -(-size[flow.spatial_rows] // array.rows) * -(-size[flow.spatial_cols] // array.cols)
-    input_tile = 0 * k if problem.input_on_chip else -(-widest[s] * k // problem.k)
+    input_tile = 0 * k if problem.input_on_chip else widest[s] * _channels(problem, k)
     sums_leave = np.full_like(k, flow.stationary, dtype=bool) | ((k < problem.k) & (folds > array.count))
     slots = np.where(sums_leave, output_slot_bits(problem, True), output_slot_bits(problem, False))
-    need = 2 * (k * n * problem.bits + input_tile) + slots * size["m"] * n
+    weight_tile = _weight_bits(problem, k, n)
+    need = 2 * (weight_tile + input_tile) + slots * size["m"] * n
     keep = np.flatnonzero((need <= problem.space * 8) & (size[flow.stream] <= _longest_stream(array)))
     if not len(keep):
         raise InputError(_why_nothing_fits(problem, int(need.min()) // 8 + 1, int(size[flow.stream].min())))
-    s, k, n, m_outer, folds, input_tile, sums_leave = (
-        column[keep] for column in (s, k, n, order == 0, folds, input_tile, sums_leave)
+    m_outer = (order == 0)[keep]
+    s, k, n, folds, input_tile, weight_tile, sums_leave = (
+        column[keep] for column in (s, k, n, folds, input_tile, weight_tile, sums_leave)
     )
 
     m_count = -(-height // rows[s]) * -(-problem.images // images[s])
     k_count, n_count = -(-problem.k // k), -(-problem.n // n)
     input_passes = np.where(k_count > 1, n_count, np.where(m_outer | (m_count == 1), 1, n_count))
     weight_passes = np.where(k_count > 1, m_count, np.where(~m_outer | (n_count == 1), 1, m_count))
-    dram_bits = problem.k * problem.n * problem.bits * weight_passes + problem.staged_bits
+    dram_bits = (0 if problem.weights_on_chip else problem.weight_bits) * weight_passes
     if not problem.input_on_chip:
-        pass_bits = np.array([_pass_bits(problem, r) for r, _ in strips], dtype=np.int64)
-        dram_bits += pass_bits[s] * input_passes
+        pass_bits = np.array([_pass_bits(problem, r) for r, _ in strips], dtype=np.int64) // problem.input_channels
+        last_k = problem.k - (k_count - 1) * k
+        channels = (k_count - 1) * _channels(problem, k) + _channels(problem, last_k)
+        dram_bits += pass_bits[s] * channels * input_passes
     if not problem.output_on_chip:
         dram_bits += problem.m * problem.n * problem.bits
+    dram_bits = dram_bits * problem.groups + problem.staged_bits
 
     extra = wavefront_cycles(array.rows, array.cols, flow.stationary)
     turns = _Turns(problem, rows[s], images[s], k, n)
@@ -191,12 +204,45 @@ def candidates(problem: Problem) -> Candidates:
         n=n,
         m_outer=m_outer,
         dram_bits=dram_bits,
-        cycles=cycles,
-        first_weight_bits=k * n * problem.bits,
+        cycles=cycles * problem.groups,
+        first_weight_bits=weight_tile,
         first_input_bits=input_tile + problem.staged_bits,
         last_cycles=last_cycles,
-        tiles=m_count * k_count * n_count,
+        tiles=m_count * k_count * n_count * problem.groups,
     )
+
+
+def _weight_bits(problem: Problem, k: Ints, n: Ints) -> Ints:
+    """Bits in DRAM of the largest (k x n) tile's weights, which may be the one with the rest; none if on chip."""
+    if problem.weights_on_chip:
+        return 0 * k
+    each, uneven = divmod(problem.weight_bits, problem.k * problem.n)
+    if not uneven:
+        return k * n * each
+    sizes, place = np.unique(np.stack((k, n)), axis=1, return_inverse=True)
+    largest = [
+        max(share(problem, problem.weight_bits, *size), rest(problem, problem.weight_bits, *size))
+        for size in zip(*sizes.tolist(), strict=True)
+    ]
+    return np.array(largest, dtype=np.int64)[place.ravel()]
+
+
+def share(problem: Problem, total: int, k: int, n: int) -> int:
+    """Of a total spread over all weights of a group, what falls on k x n of them, rounded down."""
+    return total * k * n // (problem.k * problem.n)
+
+
+def rest(problem: Problem, total: int, k: int, n: int) -> int:
+    """What other (k x n) cuts leave of it for the last cut of k and n, theirs being rounded down."""
+    k_others, n_others = -(-problem.k // k) - 1, -(-problem.n // n) - 1
+    k_last, n_last = problem.k - k * k_others, problem.n - n * n_others
+    others = ((k_others * n_others, k, n), (k_others, k, n_last), (n_others, k_last, n))
+    return total - sum(times * share(problem, total, *size) for times, *size in others)
+
+
+def _channels(problem: Problem, k: Ints) -> Ints:
+    """Channels of the input that reductions of length k read."""
+    return -(-k * problem.input_channels // problem.k)
 
 
 def _longest_stream(array: ArraySpec) -> float:
@@ -258,7 +304,7 @@ def _tile_sizes(problem: Problem) -> tuple[list[tuple[int, int]], list[int], lis
     strips += [(height, images) for images in _pieces(problem.images, 1) if images > 1]
     k_granule = granule.get("k", 1)
     if problem.window is not None:
-        per_channel = problem.k // problem.input_channels
+        per_channel = max(1, problem.k // problem.input_channels)
         k_granule = per_channel * max(1, k_granule // gcd(k_granule, per_channel))
     return strips, _pieces(problem.k, k_granule), _pieces(problem.n, granule.get("n", 1))
 

@@ -31,12 +31,21 @@ class WorkloadDocument(Specification):
     description: str = ""
 
 
-def load_workload(name: str, batch: int = 1, bits: int | None = None) -> LayerGraph:
+def load_workload(name: str, batch: int = 1, bits: int | None = None, sequence: int | None = None) -> LayerGraph:
     """The network called `name`, or in the file of that path, for `batch` inputs of `bits` bits (None: the system's).
 
+    `sequence` is the number of positions of a network over sequences; None takes the document's.
     Raises InputError naming the file, the key and the accepted values.
     """
-    return replace(_network(str(name)), batch=batch, bits=bits)
+    graph = _network(str(name))
+    shape = graph.input_shape
+    if sequence is not None:
+        if len(shape) != 2:
+            raise InputError(f"{graph.name}: sequence={sequence}: its input of {shape} is no (features, positions)")
+        if sequence < 1:
+            raise InputError(f"{graph.name}: sequence must be at least 1, got {sequence}")
+        shape = (shape[0], sequence)
+    return replace(graph, input_shape=shape, batch=batch, bits=bits)
 
 
 @lru_cache(maxsize=64)

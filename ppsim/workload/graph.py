@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from ppsim.errors import InputError
 from ppsim.workload.gemm import Gemm
-from ppsim.workload.layers import Layer, Linear, Shape
+from ppsim.workload.layers import Conv, Layer, Linear, Shape, Shapes
 
 INPUT = "input"
 
@@ -40,22 +40,31 @@ class LayerGraph:
         _ = self.shapes
 
     @cached_property
-    def sources(self) -> Mapping[str, str]:
-        """Layer name -> the layer it reads (`INPUT` for the network's input)."""
-        found: dict[str, str] = {}
+    def sources(self) -> Mapping[str, tuple[str, ...]]:
+        """Layer name -> the layers it reads, in order (`INPUT` for the network's input)."""
+        found: dict[str, tuple[str, ...]] = {}
         before = INPUT
+        later = {layer.name for layer in self.layers}
         for layer in self.layers:
             if layer.name in found or layer.name == INPUT:
                 raise InputError(f"{self.name}: layers: the name {layer.name!r} is taken; names must be unique")
-            if len(layer.inputs) > 1:
-                raise InputError(f"{self.name}: layer {layer.name!r}: inputs: takes one input, got {len(layer.inputs)}")
-            source = layer.inputs[0] if layer.inputs else before
-            if source != INPUT and source not in found:
-                raise InputError(
-                    f"{self.name}: layer {layer.name!r}: inputs: {source!r} is no earlier layer; known so far: "
-                    + (", ".join(found) or INPUT)
+            inputs = layer.inputs or (before,)
+            fewest, most = layer.arity
+            if not fewest <= len(inputs) <= most:
+                takes = (
+                    "one input" if most == 1 else f"{fewest} to {most} inputs" if most > fewest else f"{most} inputs"
                 )
-            found[layer.name] = source
+                raise InputError(f"{self.name}: layer {layer.name!r}: inputs: takes {takes}, got {len(inputs)}")
+            for source in inputs:
+                if source != INPUT and source not in found:
+                    what = (
+                        "stands later (no cycles, and each after what it reads)" if source in later else "is no layer"
+                    )
+                    raise InputError(
+                        f"{self.name}: layer {layer.name!r}: inputs: {source!r} {what}; known so far: "
+                        + (", ".join([INPUT, *list(found)[-8:]]))
+                    )
+            found[layer.name] = inputs
             before = layer.name
         return MappingProxyType(found)
 
@@ -66,7 +75,7 @@ class LayerGraph:
         sources = self.sources
         for layer in self.layers:
             try:
-                shapes[layer.name] = layer.output_shape(shapes[sources[layer.name]])
+                shapes[layer.name] = layer.output_shape(tuple(shapes[source] for source in sources[layer.name]))
             except InputError as error:
                 raise InputError(f"{self.name}: {error}") from None
         return MappingProxyType(shapes)
@@ -79,13 +88,13 @@ class LayerGraph:
     def _by_name(self) -> dict[str, Layer]:
         return {layer.name: layer for layer in self.layers}
 
-    def input_shape_of(self, name: str) -> Shape:
-        """Shape of what the layer called `name` reads."""
-        return self.shapes[self.sources[name]]
+    def input_shapes_of(self, name: str) -> Shapes:
+        """Shapes of what the layer called `name` reads."""
+        return tuple(self.shapes[source] for source in self.sources[name])
 
     def gemm_of(self, name: str) -> Gemm | None:
         """The product a layer lowers to at this graph's batch, or None."""
-        return self[name].gemm(self.input_shape_of(name), self.batch)
+        return self[name].gemm(self.input_shapes_of(name), self.batch)
 
     @cached_property
     def macs(self) -> int:
@@ -93,24 +102,41 @@ class LayerGraph:
         return sum(gemm.macs for layer in self.layers if (gemm := self.gemm_of(layer.name)))
 
     @cached_property
+    def weights(self) -> int:
+        """Weights of all matrix products: what arrays load."""
+        return sum(
+            gemm.weights
+            for layer in self.layers
+            if not layer.between_activations and (gemm := self.gemm_of(layer.name))
+        )
+
+    @cached_property
     def parameters(self) -> int:
-        """Weights of all layers (biases are not modelled)."""
-        return sum(gemm.weights for layer in self.layers if (gemm := self.gemm_of(layer.name)))
+        """Trained numbers of all layers, as published counts have them: weights, biases, normalisation, embeddings."""
+        return sum(layer.parameters(self.input_shapes_of(layer.name)) for layer in self.layers)
+
+    @cached_property
+    def divisible(self) -> tuple[str, ...]:
+        """Names of the layers that can be cut into parts: linear ones, and convolutions that are not grouped."""
+        return tuple(
+            layer.name
+            for layer in self.layers
+            if isinstance(layer, Linear) or (isinstance(layer, Conv) and layer.groups == 1)
+        )
 
     def match(self, patterns: str | Iterable[str]) -> tuple[str, ...]:
-        """Names of the linear layers that match a glob, a comma-separated list of globs, or a sequence of them.
+        """Names of the divisible layers that match a glob, a comma-separated list of globs, or a sequence of them.
 
         Raises InputError when a pattern matches none.
         """
         globs = [p.strip() for p in patterns.split(",")] if isinstance(patterns, str) else list(patterns)
-        linear = [layer.name for layer in self.layers if isinstance(layer, Linear)]
         for glob in globs:
-            if not any(fnmatchcase(name, glob) for name in linear):
+            if not any(fnmatchcase(name, glob) for name in self.divisible):
                 raise InputError(
-                    f"{self.name}: layers={glob!r} matches no linear layer; "
-                    f"linear layers: {', '.join(linear) or 'none'}"
+                    f"{self.name}: layers={glob!r} matches no linear layer or ungrouped convolution; "
+                    f"there are: {', '.join(self.divisible) or 'none'}"
                 )
-        return tuple(name for name in linear if any(fnmatchcase(name, glob) for glob in globs))
+        return tuple(name for name in self.divisible if any(fnmatchcase(name, glob) for glob in globs))
 
     def with_batch(self, batch: int) -> LayerGraph:
         """The same network for another batch."""
@@ -121,7 +147,10 @@ class LayerGraph:
         first = self[names[0]]
         kept = tuple(replace(self[name], inputs=()) if name == first.name else self[name] for name in names)
         return replace(
-            self, name=f"{self.name}[{names[0]}..{names[-1]}]", input_shape=self.input_shape_of(first.name), layers=kept
+            self,
+            name=f"{self.name}[{names[0]}..{names[-1]}]",
+            input_shape=self.input_shapes_of(first.name)[0],
+            layers=kept,
         )
 
 
@@ -131,5 +160,9 @@ def gemm(m: int, k: int, n: int, bits: int = 16) -> LayerGraph:
         if size < 1:
             raise InputError(f"gemm: {label} must be at least 1, got {size}")
     return LayerGraph(
-        name=f"gemm-{m}x{k}x{n}", input_shape=(k,), layers=(Linear(name="gemm", out_features=n),), batch=m, bits=bits
+        name=f"gemm-{m}x{k}x{n}",
+        input_shape=(k,),
+        layers=(Linear(name="gemm", out_features=n, bias=False),),
+        batch=m,
+        bits=bits,
     )

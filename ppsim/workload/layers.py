@@ -1,12 +1,13 @@
 """The layers a network is made of: one frozen dataclass each, with its shape rule and its lowering.
 
-Shapes leave the batch out: (channels, height, width) for images, (features,) for vectors. Documents are validated
-against these very classes, so a new layer is one class here and one entry in `LAYER_TYPES`.
+Shapes leave the batch out and name units first: (channels, height, width) for images, (features, positions) for
+sequences, (features,) for vectors. A method takes the shapes of all inputs of a layer, most layers have one. Documents
+are validated against these very classes, so a new layer is one class here and one entry in `LAYER_TYPES`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from typing import Annotated, ClassVar, Literal
 
@@ -17,6 +18,7 @@ from ppsim.specification import Specification
 from ppsim.workload.gemm import Gemm, Window
 
 Shape = tuple[int, ...]
+Shapes = tuple[Shape, ...]
 Positive = Annotated[int, Gt(0)]
 NonNegative = Annotated[int, Ge(0)]
 Pair = tuple[Positive, Positive]
@@ -30,33 +32,52 @@ class Layer(Specification):
     name: Annotated[str, MinLen(1)]
     inputs: tuple[str, ...] = ()
 
+    #: how many inputs it takes, at least and at most
+    arity: ClassVar[tuple[int, int]] = (1, 1)
     #: computes each output element from the element at the same place, so it can run as its producer drains
     pointwise: ClassVar[bool] = False
-    #: only renames positions: no bytes move and no time passes
+    #: only renames or joins positions: no bytes move and no time passes
     free: ClassVar[bool] = False
-    #: needs every unit of its input in one place
-    reduces_units: ClassVar[bool] = False
+    #: the second operand of its product is an activation too, not weights
+    between_activations: ClassVar[bool] = False
 
-    def output_shape(self, shape: Shape) -> Shape:
-        """Shape of the output for an input of `shape`; raises InputError when they do not fit."""
-        raise NotImplementedError
+    def output_shape(self, shapes: Shapes) -> Shape:
+        """Shape of the output for inputs of `shapes`; raises InputError when they do not fit."""
+        return shapes[0]
 
-    def gemm(self, shape: Shape, batch: int) -> Gemm | None:
-        """The matrix product the layer lowers to for an input of `shape`, or None for a layer of the vector unit."""
+    def gemm(self, shapes: Shapes, batch: int) -> Gemm | None:
+        """The matrix product the layer lowers to, or None for a layer of the vector unit."""
         return None
 
-    def window(self, shape: Shape) -> Window | None:
+    def window(self, shapes: Shapes) -> Window | None:
         """How the product's left operand is cut from the input image; None when it is the input itself."""
         return None
 
-    def vector_operations(self, shape: Shape, batch: int) -> int:
-        """Operations the vector unit does for an input of `shape`; an operation handles one element."""
+    def vector_operations(self, shapes: Shapes, batch: int) -> int:
+        """Operations the vector unit does; an operation handles one element."""
+        return 0
+
+    def reduction_groups(self, shapes: Shapes) -> int | None:
+        """In how many equal groups of units the layer reduces over all units of a group; None: it does not."""
+        return None
+
+    def parameters(self, shapes: Shapes) -> int:
+        """Trained numbers of the layer, as published counts have them: weights, biases, scales and shifts, tables."""
+        return 0
+
+    def rows_read(self, shapes: Shapes, batch: int) -> int:
+        """Elements of a table in DRAM that the layer looks up."""
         return 0
 
     def _image(self, shape: Shape) -> tuple[int, int, int]:
         if len(shape) != 3:
             raise InputError(f"layer {self.name!r}: needs a (channels, height, width) input, got {shape}")
         return shape[0], shape[1], shape[2]
+
+    def _sequence(self, shape: Shape) -> tuple[int, int]:
+        if len(shape) != 2:
+            raise InputError(f"layer {self.name!r}: needs a (features, positions) input, got {shape}")
+        return shape[0], shape[1]
 
 
 def _slide(layer: Layer, size: int, kernel: int, stride: int, padding: int) -> int:
@@ -77,10 +98,11 @@ class Conv(Layer):
     stride: Pair = (1, 1)
     padding: PaddingPair = (0, 0)
     groups: Positive = 1
+    bias: bool = True
 
-    def output_shape(self, shape: Shape) -> Shape:
+    def output_shape(self, shapes: Shapes) -> Shape:
         """(out_channels, height, width) after the kernel has slid."""
-        channels, height, width = self._image(shape)
+        channels, height, width = self._image(shapes[0])
         if channels % self.groups or self.out_channels % self.groups:
             raise InputError(
                 f"layer {self.name!r}: groups={self.groups} must divide {channels} input "
@@ -92,41 +114,87 @@ class Conv(Layer):
             _slide(self, width, self.kernel[1], self.stride[1], self.padding[1]),
         )
 
-    def gemm(self, shape: Shape, batch: int) -> Gemm:
+    def gemm(self, shapes: Shapes, batch: int) -> Gemm:
         """One product per group."""
-        _, height, width = self.output_shape(shape)
+        _, height, width = self.output_shape(shapes)
         return Gemm(
             m=batch * height * width,
-            k=shape[0] // self.groups * prod(self.kernel),
+            k=shapes[0][0] // self.groups * prod(self.kernel),
             n=self.out_channels // self.groups,
             groups=self.groups,
         )
 
-    def window(self, shape: Shape) -> Window:
+    def window(self, shapes: Shapes) -> Window:
         """Strips of input rows with a halo of kernel - stride rows."""
-        _, height, width = self.output_shape(shape)
-        return Window(shape[1], shape[2], height, width, self.kernel, self.stride, self.padding)
+        _, height, width = self.output_shape(shapes)
+        return Window(shapes[0][1], shapes[0][2], height, width, self.kernel, self.stride, self.padding)
+
+    def parameters(self, shapes: Shapes) -> int:
+        """Weights and a bias for each output channel."""
+        return self.gemm(shapes, 1).weights + self.bias * self.out_channels
 
 
 @dataclass(frozen=True, kw_only=True)
 class Linear(Layer):
-    """Fully connected layer: m = batch, k = in features, n = out features."""
+    """Fully connected layer, at each position of a sequence alike: m = batch x positions, k = in, n = out features.
+
+    `tied`: its weights are another layer's (an embedding's) and are not counted again among the parameters.
+    """
 
     type: Literal["linear"] = "linear"
     out_features: Positive
+    bias: bool = True
+    tied: bool = False
 
-    def output_shape(self, shape: Shape) -> Shape:
-        """(out_features,) from (in features,)."""
-        if len(shape) != 1:
+    def output_shape(self, shapes: Shapes) -> Shape:
+        """(out_features,) from (in features,), and positions stay."""
+        if len(shapes[0]) > 2:
             raise InputError(
-                f"layer {self.name!r}: a linear layer needs a flat input, got {shape}; put a flatten before it"
+                f"layer {self.name!r}: a linear layer needs a flat input or a (features, positions) sequence, "
+                f"got {shapes[0]}; put a flatten before it"
             )
-        return (self.out_features,)
+        return (self.out_features, *shapes[0][1:])
 
-    def gemm(self, shape: Shape, batch: int) -> Gemm:
+    def gemm(self, shapes: Shapes, batch: int) -> Gemm:
         """One product."""
-        self.output_shape(shape)
-        return Gemm(m=batch, k=shape[0], n=self.out_features)
+        self.output_shape(shapes)
+        return Gemm(m=batch * prod(shapes[0][1:]), k=shapes[0][0], n=self.out_features)
+
+    def parameters(self, shapes: Shapes) -> int:
+        """Weights, unless they are tied, and a bias for each output."""
+        return (0 if self.tied else shapes[0][0] * self.out_features) + self.bias * self.out_features
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatMul(Layer):
+    """Product of two activations, for each input and each of `groups` groups of units (attention's heads) by itself.
+
+    The left operand is (groups x k, m). `over` names the dimension of the right operand that is summed: its units, for
+    queries and keys, (groups x k, n); or its positions, for probabilities and values, (groups x n, k). The output is
+    (groups x n, m). All m positions see all of the right operand: masks save nothing.
+    """
+
+    type: Literal["matmul"] = "matmul"
+    groups: Positive = 1
+    over: Literal["units", "positions"]
+    arity: ClassVar[tuple[int, int]] = (2, 2)
+    between_activations: ClassVar[bool] = True
+
+    def output_shape(self, shapes: Shapes) -> Shape:
+        """(groups x n, m)."""
+        (left, m), right = self._sequence(shapes[0]), self._sequence(shapes[1])
+        summed, kept = right if self.over == "units" else (right[1] * self.groups, right[0] // self.groups)
+        if left % self.groups or right[0] % self.groups or left != summed:
+            raise InputError(
+                f"layer {self.name!r}: inputs of {shapes[0]} and {shapes[1]} do not match in {self.groups} groups "
+                f"over {self.over}"
+            )
+        return (kept * self.groups, m)
+
+    def gemm(self, shapes: Shapes, batch: int) -> Gemm:
+        """One product for each input and group."""
+        units, m = self.output_shape(shapes)
+        return Gemm(m=m, k=shapes[0][0] // self.groups, n=units // self.groups, groups=self.groups * batch)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,9 +207,9 @@ class Pool(Layer):
     stride: Pair | None = None
     padding: PaddingPair = (0, 0)
 
-    def output_shape(self, shape: Shape) -> Shape:
+    def output_shape(self, shapes: Shapes) -> Shape:
         """The channels stay, the window slides."""
-        channels, height, width = self._image(shape)
+        channels, height, width = self._image(shapes[0])
         stride = self.stride or self.kernel
         return (
             channels,
@@ -149,9 +217,9 @@ class Pool(Layer):
             _slide(self, width, self.kernel[1], stride[1], self.padding[1]),
         )
 
-    def vector_operations(self, shape: Shape, batch: int) -> int:
+    def vector_operations(self, shapes: Shapes, batch: int) -> int:
         """Output elements x window elements."""
-        return batch * prod(self.output_shape(shape)) * prod(self.kernel)
+        return batch * prod(self.output_shape(shapes)) * prod(self.kernel)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,16 +227,112 @@ class Elementwise(Layer):
     """A function of each element alone, one operation each; done as the producer's outputs drain."""
 
     type: Literal["elementwise"] = "elementwise"
-    op: Literal["relu", "sigmoid", "tanh", "gelu", "identity"] = "relu"
+    op: Literal["relu", "relu6", "sigmoid", "tanh", "gelu", "identity"] = "relu"
     pointwise: ClassVar[bool] = True
 
-    def output_shape(self, shape: Shape) -> Shape:
-        """Unchanged."""
-        return shape
-
-    def vector_operations(self, shape: Shape, batch: int) -> int:
+    def vector_operations(self, shapes: Shapes, batch: int) -> int:
         """One per element."""
-        return batch * prod(shape)
+        return batch * prod(shapes[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchNorm(Layer):
+    """Batch normalisation at inference: a scale and a shift for each unit, done as the producer's outputs drain."""
+
+    type: Literal["batch_norm"] = "batch_norm"
+    pointwise: ClassVar[bool] = True
+
+    def vector_operations(self, shapes: Shapes, batch: int) -> int:
+        """A multiplication and an addition per element."""
+        return 2 * batch * prod(shapes[0])
+
+    def parameters(self, shapes: Shapes) -> int:
+        """A scale and a shift for each unit."""
+        return 2 * shapes[0][0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerNorm(Layer):
+    """Normalisation over all units at each position.
+
+    Six operations an element: sum, subtract the mean, square and add, divide, scale, shift.
+    """
+
+    type: Literal["layer_norm"] = "layer_norm"
+    operations_per_element: Positive = 6
+
+    def vector_operations(self, shapes: Shapes, batch: int) -> int:
+        """`operations_per_element` per element."""
+        return batch * prod(shapes[0]) * self.operations_per_element
+
+    def reduction_groups(self, shapes: Shapes) -> int:
+        """Over all units."""
+        return 1
+
+    def parameters(self, shapes: Shapes) -> int:
+        """A scale and a shift for each unit."""
+        return 2 * shapes[0][0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Softmax(Layer):
+    """Softmax over the units of each of `groups` groups (attention's heads), at each position.
+
+    Four operations an element: maximum, subtract and exponentiate, sum, divide.
+    """
+
+    type: Literal["softmax"] = "softmax"
+    groups: Positive = 1
+    operations_per_element: Positive = 4
+
+    def output_shape(self, shapes: Shapes) -> Shape:
+        """Unchanged."""
+        if shapes[0][0] % self.groups:
+            raise InputError(f"layer {self.name!r}: groups={self.groups} must divide {shapes[0][0]} units")
+        return shapes[0]
+
+    def vector_operations(self, shapes: Shapes, batch: int) -> int:
+        """`operations_per_element` per element."""
+        return batch * prod(shapes[0]) * self.operations_per_element
+
+    def reduction_groups(self, shapes: Shapes) -> int:
+        """Over the units of each group."""
+        return self.groups
+
+
+@dataclass(frozen=True, kw_only=True)
+class Add(Layer):
+    """Sum of inputs of one shape (a residual connection), an operation for each element added."""
+
+    type: Literal["add"] = "add"
+    arity: ClassVar[tuple[int, int]] = (2, 16)
+
+    def output_shape(self, shapes: Shapes) -> Shape:
+        """That of each input."""
+        if len(set(shapes)) > 1:
+            raise InputError(f"layer {self.name!r}: adds inputs of one shape, got {', '.join(map(str, shapes))}")
+        return shapes[0]
+
+    def vector_operations(self, shapes: Shapes, batch: int) -> int:
+        """One per element and input but the first."""
+        return batch * prod(shapes[0]) * (len(shapes) - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Concat(Layer):
+    """Inputs joined along their units: those who read it read its inputs where they are, and nothing moves."""
+
+    type: Literal["concat"] = "concat"
+    arity: ClassVar[tuple[int, int]] = (1, 64)
+    free: ClassVar[bool] = True
+
+    def output_shape(self, shapes: Shapes) -> Shape:
+        """Units add up."""
+        if len({shape[1:] for shape in shapes}) > 1:
+            raise InputError(
+                f"layer {self.name!r}: joins inputs that differ in units alone, got {', '.join(map(str, shapes))}"
+            )
+        return (sum(shape[0] for shape in shapes), *shapes[0][1:])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,26 +342,53 @@ class Flatten(Layer):
     type: Literal["flatten"] = "flatten"
     free: ClassVar[bool] = True
 
-    def output_shape(self, shape: Shape) -> Shape:
+    def output_shape(self, shapes: Shapes) -> Shape:
         """The product of the sizes."""
-        return (prod(shape),)
+        return (prod(shapes[0]),)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Softmax(Layer):
-    """Softmax over all units: maximum, subtract and exponentiate, sum, divide - four operations an element."""
+class Embedding(Layer):
+    """A row of `features` numbers for each position, looked up in each of several tables in DRAM and added up.
 
-    type: Literal["softmax"] = "softmax"
-    operations_per_element: Positive = field(default=4)
-    reduces_units: ClassVar[bool] = True
+    `entries` are the rows of the tables (words, positions, segments). The input is (1, positions).
+    """
 
-    def output_shape(self, shape: Shape) -> Shape:
-        """Unchanged."""
-        return shape
+    type: Literal["embedding"] = "embedding"
+    entries: Annotated[tuple[Positive, ...], MinLen(1)]
+    features: Positive
 
-    def vector_operations(self, shape: Shape, batch: int) -> int:
-        """`operations_per_element` per element."""
-        return batch * prod(shape) * self.operations_per_element
+    def output_shape(self, shapes: Shapes) -> Shape:
+        """(features, positions)."""
+        units, positions = self._sequence(shapes[0])
+        if units != 1:
+            raise InputError(f"layer {self.name!r}: looks up one number for each position, got {shapes[0]}")
+        return (self.features, positions)
+
+    def rows_read(self, shapes: Shapes, batch: int) -> int:
+        """A row of each table for each position of each input."""
+        return batch * prod(self.output_shape(shapes)) * len(self.entries)
+
+    def vector_operations(self, shapes: Shapes, batch: int) -> int:
+        """An addition for each element of each row but the first."""
+        return batch * prod(self.output_shape(shapes)) * (len(self.entries) - 1)
+
+    def parameters(self, shapes: Shapes) -> int:
+        """All rows of all tables."""
+        return sum(self.entries) * self.features
 
 
-LAYER_TYPES: tuple[type[Layer], ...] = (Conv, Linear, Pool, Elementwise, Flatten, Softmax)
+LAYER_TYPES: tuple[type[Layer], ...] = (
+    Conv,
+    Linear,
+    MatMul,
+    Pool,
+    Elementwise,
+    BatchNorm,
+    LayerNorm,
+    Softmax,
+    Add,
+    Concat,
+    Flatten,
+    Embedding,
+)

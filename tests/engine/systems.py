@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from hypothesis import strategies as st
 
 import ppsim
+from ppsim.hardware.accelerator import Group
 from ppsim.workload.graph import LayerGraph
-from ppsim.workload.layers import Conv, Elementwise, Flatten, Linear, Pool, Softmax
+from ppsim.workload.layers import (
+    Add,
+    BatchNorm,
+    Concat,
+    Conv,
+    Elementwise,
+    Embedding,
+    Flatten,
+    LayerNorm,
+    Linear,
+    MatMul,
+    Pool,
+    Softmax,
+)
+from ppsim.workload.partitioned import Kept, PartitionedGraph, PartitionedLayer, split_evenly
+from ppsim.workload.sparsity import Sparsity
 
 sizes = st.integers(1, 40)
 
@@ -14,10 +33,25 @@ sizes = st.integers(1, 40)
 @st.composite
 def systems(draw: st.DrawFn, accelerators: int) -> ppsim.System:
     """Systems with everything drawn that changes timing, on a scale at which small networks make many tiles."""
-    return ppsim.load_system(
+    topology = draw(st.sampled_from(["mesh", "mesh", "torus", "ring", "bus", "crossbar", "all-to-all", "edges"]))
+    chunks = draw(st.sampled_from([None, None, 1, 3]))
+    system = ppsim.load_system(
         "tetris",
         accelerators=accelerators,
         set={
+            "weights": draw(st.sampled_from(["cold", "cold", "resident"])),
+            "interconnect": {
+                "topology": topology,
+                "bandwidth_gb_s": draw(st.sampled_from([0.1, 1, 8])),
+                "latency_ns": draw(st.sampled_from([0, 4, 100])),
+                "ideal": draw(st.sampled_from([False, False, True])),
+                "switching": "store-and-forward" if chunks else "cut-through",
+                "chunks": chunks or 1,
+                "edges": star(accelerators, draw(st.sampled_from([None, 0.3]))) if topology == "edges" else [],
+                "all_gather": draw(st.sampled_from([None, "unicast", "ring"])),
+                "broadcast": draw(st.sampled_from([None, "unicast", "tree"])),
+                "reduce": draw(st.sampled_from([None, "unicast", "tree"])),
+            },
             "clock_mhz": draw(st.sampled_from([100, 333, 500, 700])),
             "launch_us": draw(st.sampled_from([0, 0.37])),
             "array.rows": draw(st.integers(1, 6)),
@@ -36,11 +70,26 @@ def systems(draw: st.DrawFn, accelerators: int) -> ppsim.System:
             "dram.latency_ns": draw(st.sampled_from([0, 43, 500])),
             "dram.burst_bytes": draw(st.sampled_from([1, 32, 64])),
             "dram.quantum_bytes": draw(st.sampled_from([64, 200, 16384])),
-            "interconnect.bandwidth_gb_s": draw(st.sampled_from([0.1, 1, 8])),
-            "interconnect.latency_ns": draw(st.sampled_from([0, 4, 100])),
-            "interconnect.ideal": draw(st.sampled_from([False, False, True])),
         },
     )
+    if accelerators == 1 or draw(st.sampled_from([True, True, False])):
+        return system
+    return heterogeneous(system, draw(st.integers(1, accelerators - 1)), draw(st.sampled_from([50, 700])))
+
+
+def star(accelerators: int, bandwidth_gb_s: float | None) -> list[dict[str, Any]]:
+    """Explicit edges through a switch; that of accelerator 0 has a bandwidth of its own."""
+    return [{"a": a, "b": "switch", "bandwidth_gb_s": bandwidth_gb_s if a == 0 else None} for a in range(accelerators)]
+
+
+def heterogeneous(system: ppsim.System, first: int, clock_mhz: float) -> ppsim.System:
+    """The system with another clock, array and scratchpad from accelerator `first` on."""
+    array = replace(system.array, rows=system.array.cols, cols=system.array.rows, count=1)
+    groups = (
+        Group("as they were", first),
+        Group("others", system.accelerators - first, clock_mhz, array, replace(system.buffer, kib=6)),
+    )
+    return replace(system, groups=groups)
 
 
 @st.composite
@@ -76,10 +125,86 @@ def convolutional(draw: st.DrawFn) -> LayerGraph:
         if draw(st.booleans()) and size % 2 == 0:
             layers.append(Pool(name=f"pool{number}", kernel=(2, 2)))
             size //= 2
+    if draw(st.booleans()):
+        channels = draw(st.integers(1, 12))
+        layers.append(Conv(name="dw", out_channels=channels, kernel=(1, 1)))
+        layers.append(Conv(name="each", out_channels=channels, kernel=(3, 3), padding=(1, 1), groups=channels))
+        layers.append(BatchNorm(name="bn"))
     if draw(st.booleans()):  # two layers read the same one
         source = layers[-1].name
-        layers.append(Conv(name="side", out_channels=draw(st.integers(1, 12)), kernel=(1, 1), inputs=(source,)))
-        layers.append(Conv(name="main", out_channels=draw(st.integers(1, 12)), kernel=(1, 1), inputs=(source,)))
+        channels = draw(st.integers(1, 12))
+        layers.append(Conv(name="side", out_channels=channels, kernel=(1, 1), inputs=(source,)))
+        layers.append(Conv(name="main", out_channels=channels, kernel=(1, 1), inputs=(source,)))
+        if draw(st.booleans()):
+            join = draw(st.sampled_from([Add, Concat]))
+            layers.append(join(name="join", inputs=("side", "main")))
+            layers.append(Conv(name="after", out_channels=draw(st.integers(1, 12)), kernel=(1, 1)))
     layers += [Flatten(name="flatten"), Linear(name="fc", out_features=draw(st.integers(6, 60)))]
     shape = (draw(st.integers(1, 8)), *((6, 6) if draw(st.booleans()) else (12, 12)))
     return LayerGraph("conv", shape, tuple(layers), draw(st.sampled_from([1, 1, 2])))
+
+
+@st.composite
+def attention(draw: st.DrawFn) -> LayerGraph:
+    """A block of a transformer: embedding, attention, residual adds, normalisation, two linear layers."""
+    heads, width = draw(st.integers(1, 4)), draw(st.integers(1, 6))
+    features = heads * width
+    layers = (
+        Embedding(name="embedding", entries=(50, 9), features=features),
+        Linear(name="query", out_features=features, inputs=("embedding",)),
+        Linear(name="key", out_features=features, inputs=("embedding",)),
+        Linear(name="value", out_features=features, inputs=("embedding",)),
+        MatMul(name="scores", groups=heads, over="units", inputs=("query", "key")),
+        Softmax(name="softmax", groups=heads),
+        MatMul(name="context", groups=heads, over="positions", inputs=("softmax", "value")),
+        Linear(name="projection", out_features=features),
+        Add(name="add1", inputs=("projection", "embedding")),
+        LayerNorm(name="norm1"),
+        Linear(name="fc1", out_features=draw(st.integers(6, 40))),
+        Elementwise(name="gelu", op="gelu"),
+        Linear(name="fc2", out_features=features),
+        Add(name="add2", inputs=("fc2", "norm1")),
+    )
+    return LayerGraph("attention", (1, draw(st.integers(1, 20))), layers, draw(st.sampled_from([1, 1, 2])))
+
+
+SPARSITIES = (
+    Sparsity(),
+    Sparsity("gated"),
+    Sparsity("compressed", "relative index", 4),
+    Sparsity("n:m", n=2, m=4),
+)
+
+
+@st.composite
+def cut(draw: st.DrawFn, net: LayerGraph, parts: int, accelerators: int) -> PartitionedGraph:
+    """The linear layers of a network in parts that need not fit each other: any blocks, zeros, places and factors."""
+    layers = {}
+    for name in net.match("fc*"):
+        product = net.gemm_of(name)
+        assert product is not None
+        ins, outs = split_evenly(product.k, parts), split_evenly(product.n, parts)
+        if draw(st.booleans()) and parts <= product.k:
+            blocks = (tuple(Kept(p, ins[p]) for p in range(parts)),)
+            layers[name] = PartitionedLayer(ins, (product.n,), blocks, split="inputs")
+            continue
+        if parts > min(product.k, product.n):
+            continue
+        assignment = None
+        if draw(st.booleans()):
+            assignment = tuple(draw(st.permutations([p for p in range(parts) for _ in range(outs[p])])))
+        sparsity = draw(st.sampled_from(SPARSITIES))
+        kept = []
+        for q in range(parts):
+            chosen = {q} | draw(st.sets(st.integers(0, parts - 1), max_size=2))
+            units = [(p, draw(st.integers(1, ins[p]))) for p in sorted(chosen)]
+            zeros = sparsity.kind != "n:m"  # there, n of m are not zero
+            kept.append(tuple(Kept(p, n, draw(st.integers(0, n * outs[q])) if zeros else None) for p, n in units))
+        rank = draw(st.sampled_from([None, None, 1])) if sparsity.kind == "dense" else None
+        if rank:
+            kept = [tuple(Kept(block.part, block.units) for block in blocks) for blocks in kept]
+        layers[name] = PartitionedLayer(
+            ins, outs, tuple(kept), out_assignment=assignment, sparsity=sparsity, rank=rank
+        )
+    placement = tuple(draw(st.lists(st.integers(0, accelerators - 1), min_size=parts, max_size=parts)))
+    return PartitionedGraph(net, parts, layers, placement)

@@ -13,7 +13,7 @@ from ppsim.engine.trace import SERVERS, Trace
 from ppsim.mapping.place import place
 from ppsim.mapping.program import Program
 
-from .systems import convolutional, fully_connected, systems
+from .systems import attention, convolutional, cut, fully_connected, systems
 
 
 def assert_same(auto: Trace, reference: Trace) -> None:
@@ -42,7 +42,7 @@ def placed(net: ppsim.LayerGraph | ppsim.PartitionedGraph, system: ppsim.System)
     try:
         program = place(net, system)
     except ppsim.InputError as error:
-        if "product fits the" not in str(error):
+        if not any(reason in str(error) for reason in ("product fits the", "have to stay on chip", "fill the")):
             raise
         reject()
     assume(sum(nest.length for stage in program.stages for nests in stage.work for nest in nests) < 20_000)
@@ -56,6 +56,18 @@ def test_fully_connected(data, net, accelerators):
         parts = data.draw(st.integers(1, 6), label="parts")
         keep = data.draw(st.sampled_from([None, None, 1 / parts, (1 + 1 / parts) / 2, 1]), label="keep")
         net = ppsim.partition(net, parts, keep=keep)
+    check(placed(net, data.draw(systems(accelerators))))
+
+
+@given(data=st.data(), net=fully_connected(), accelerators=st.integers(1, 6), parts=st.integers(1, 6))
+@settings(max_examples=150)
+def test_cut_in_any_way(data, net, accelerators, parts):
+    check(placed(data.draw(cut(net, parts, accelerators)), data.draw(systems(accelerators))))
+
+
+@given(data=st.data(), net=attention(), accelerators=st.integers(1, 6))
+@settings(max_examples=120)
+def test_attention(data, net, accelerators):
     check(placed(net, data.draw(systems(accelerators))))
 
 

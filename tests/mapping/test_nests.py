@@ -1,250 +1,27 @@
 """Tiled products against a walk over every tile: what each loads, computes and stores, and whether it fits."""
 
-from dataclasses import dataclass, fields, replace
-from functools import lru_cache
-from itertools import pairwise, product
+from dataclasses import fields, replace
+from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from problems import HUGE, fold_activity, in_order, problem_of, problem_of_conv, problems, some, tilings, up, walk
 
 import ppsim
 from ppsim.hardware.array import ArraySpec
-from ppsim.mapping.nests import gemm_nest, vector_nest
-from ppsim.mapping.program import FIRST, LAST, MIDDLE, Activity, Nest, Tile
-from ppsim.mapping.tiling import Candidates, Problem, Tiling, candidates
-from ppsim.workload.gemm import Window
+from ppsim.mapping.nests import VectorWork, gemm_nest, vector_nest
+from ppsim.mapping.program import Activity
+from ppsim.mapping.tiling import Problem, Tiling, candidates
 from ppsim.workload.layers import Conv
 
-HUGE = 10**9
-
-
-def cut(whole: int, piece: int) -> list[tuple[int, int]]:
-    """(start, size) of pieces, the last one what is left."""
-    return [(start, min(piece, whole - start)) for start in range(0, whole, piece)]
-
-
-def up(amount: int, step: int) -> int:
-    return -(-amount // step)
-
-
-@st.composite
-def arrays(draw: st.DrawFn) -> ArraySpec:
-    dataflow = draw(st.sampled_from(("os", "ws", "is")))
-    return ArraySpec(
-        rows=draw(st.integers(1, 4)),
-        cols=draw(st.integers(1, 4)),
-        count=draw(st.sampled_from((1, 1, 2, 3))),
-        dataflow=dataflow,
-        overlap=draw(st.booleans()),
-        bits=16,
-        accumulator_bits=32,
-        accumulator_depth=draw(st.sampled_from((None, None, 3, 8))) if dataflow != "os" else None,
-    )
-
-
-@st.composite
-def problems(draw: st.DrawFn, images: bool | None = None, array: ArraySpec | None = None) -> Problem:
-    """A product of a linear layer, or of a convolution with padding of at most one."""
-    batch, bits = draw(st.integers(1, 3)), draw(st.sampled_from((8, 16)))
-    channels, n = draw(st.integers(1, 5)), draw(st.integers(1, 12))
-    if draw(st.booleans()) if images is None else images:
-        kernel = draw(st.sampled_from(((3, 3), (3, 2), (2, 3), (1, 1))))
-        conv = Conv(
-            name="conv",
-            out_channels=n,
-            kernel=kernel,
-            stride=draw(st.sampled_from(((1, 1), (2, 2), (1, 3), (3, 1)))),
-            padding=(0, 0) if kernel == (1, 1) else draw(st.sampled_from(((1, 1), (1, 0), (0, 1), (0, 0)))),
-        )
-        shape = (channels, draw(st.integers(3, 9)), draw(st.integers(3, 6)))
-        gemm, window, features = conv.gemm(shape, batch), conv.window(shape), shape[0] * shape[1] * shape[2]
-        m, k = gemm.m, gemm.k
-    else:
-        m, k, window = draw(st.integers(1, 20)), draw(st.integers(1, 24)), None
-        channels = features = k
-        batch = m
-    on_chip = draw(st.sampled_from((False, False, True)))
-    return Problem(
-        m=m,
-        k=k,
-        n=n,
-        bits=bits,
-        window=window,
-        input_channels=channels,
-        input_on_chip=on_chip,
-        output_on_chip=draw(st.booleans()),
-        staged_bits=features * batch * bits if on_chip and draw(st.booleans()) else 0,
-        vector_operations_per_output=draw(st.integers(0, 2)),
-        space=draw(st.sampled_from((256, 512, 1024, 2048, 4096, 65536))),
-        burst=draw(st.sampled_from((1, 2, 32))),
-        array=array or draw(arrays()),
-        sram_bytes_per_cycle=draw(st.sampled_from((4, 32, HUGE))),
-        lanes=draw(st.sampled_from((0, 1, 4))),
-    )
-
-
-@dataclass
-class Walked:
-    """A tile as the walk finds it: its own sizes, and the tile and the activity it should amount to."""
-
-    m: int
-    k: int
-    n: int
-    tile: Tile
-    activity: Activity
-
-
-def some(problem: Problem) -> tuple[Tiling, ...]:
-    """Up to eight of the candidates, from the first to the last."""
-    found = tilings(problem).tilings
-    return found[:: up(len(found), 8)]
-
-
-def tilings(problem: Problem) -> Candidates:
-    try:
-        return candidates(problem)
-    except ppsim.InputError:
-        assume(False)
-        raise
-
-
-@lru_cache(maxsize=100_000)
-def strip_rows(window: Window, first: int, rows: int) -> int:
-    """Input rows that a strip of output rows reads, counted one by one."""
-    read = {
-        out * window.stride[0] - window.padding[0] + tap
-        for out in range(first, first + rows)
-        for tap in range(window.kernel[0])
-    } & set(range(window.in_height))
-    return max(read) - min(read) + 1
-
-
-@lru_cache(maxsize=100_000)
-def fold_activity(array: ArraySpec, m: int, k: int, n: int) -> tuple[int, int, int, int, int]:
-    """Operand elements read, partial sums written and read, what shifts along the rows of the array, and folds."""
-    operands, writes, reads, shifts = 0, 0, 0, 0
-    down, across, stream = {"os": (m, n, k), "ws": (k, n, m), "is": (k, m, n)}[array.dataflow]
-    for i, (_, height) in enumerate(cut(down, array.rows)):
-        for _, width in cut(across, array.cols):
-            shifts += sum(range(1, height + 1)) * width
-            if array.dataflow == "os":
-                operands += height * stream + stream * width
-                continue
-            operands += stream * height + height * width
-            writes += stream * width
-            reads += stream * width if i else 0
-    folds = up(down, array.rows) * up(across, array.cols)
-    return operands, writes, reads, shifts, folds
-
-
-def walk(problem: Problem, tiling: Tiling) -> list[Walked]:
-    """Every tile in order. An operand is loaded when it is another piece than the tile before had."""
-    array, bits, window = problem.array, problem.bits, problem.window
-    height, width = (window.out_height, window.out_width) if window else (problem.m, 1)
-    image_count = problem.m // (height * width)
-    rows = list(product(cut(image_count, tiling.images), cut(height, tiling.rows)))
-    ns, ks = cut(problem.n, tiling.n), cut(problem.k, tiling.k)
-    order = product(rows, ns, ks) if tiling.m_outer else ((r, n, k) for n, r, k in product(ns, rows, ks))
-    found: list[Walked] = []
-    before_weights = before_inputs = None
-    places = list(order)
-    for index, (((image, images), (row, strip)), (n0, n), (k0, k)) in enumerate(places):
-        m = images * strip * width
-        weights, inputs = (k0, n0), (image, row, k0)
-        weight_bits = k * n * bits if weights != before_weights else 0
-        input_bits = 0
-        if inputs != before_inputs and not problem.input_on_chip:
-            elements = k * m
-            if window:
-                elements = images * strip_rows(window, row, strip) * window.in_width
-                elements *= k * problem.input_channels // problem.k
-            input_bits = elements * bits
-        input_bits += 0 if index else problem.staged_bits
-        before_weights, before_inputs = weights, inputs
-        closes = k0 + k == problem.k
-        outputs = m * n if closes else 0
-        stored = 0 if problem.output_on_chip else outputs * bits
-        operations = outputs * problem.vector_operations_per_output if problem.lanes else 0
-
-        operands, sums_out, sums_in, shifts, folds = fold_activity(array, m, k, n)
-        sram = operands * bits + weight_bits + input_bits + outputs * bits + stored
-        stream = {"os": k, "ws": m, "is": n}[array.dataflow]
-        turns, fill = up(folds, array.count), array.rows + array.cols - 2
-        # os keeps the sums of a cut fold in the array, as far as there are arrays for the tile's folds
-        waits = array.dataflow == "os" and len(ks) > 1 and folds <= array.count
-        leaves = array.dataflow != "os" or (len(ks) > 1 and not waits)
-        accumulators = 0
-        if leaves:  # the last write has the outputs' width; a later piece of k reads the earlier sums
-            sums = (m * n if array.dataflow == "os" else sums_out) - outputs + sums_in + (0 if k0 == 0 else m * n)
-            accumulators = sums * array.accumulator_bits
-        if waits:
-            cycles = stream + (fill if closes else 0)
-        elif array.dataflow == "os":
-            cycles = turns * (stream + fill)
-        elif array.overlap:  # the last fold of all drains, every other one is hidden behind the next
-            slowest = max(stream, array.rows)
-            cycles = turns * slowest
-            cycles += stream + array.rows + fill - slowest if index + 1 == len(places) else 0
-        else:
-            cycles = turns * (stream + array.rows + fill)
-        moved = sram + (accumulators if array.accumulator_depth is None else 0)
-        fed = up(moved, 8 * problem.sram_bytes_per_cycle)
-        macs = m * k * n
-        if array.dataflow == "os":
-            registers = 2 * macs * array.accumulator_bits
-            hops = 2 * macs * bits + (shifts * array.accumulator_bits if closes or leaves else 0)
-        else:
-            registers = (macs + (k * n if array.dataflow == "ws" else k * m)) * bits
-            hops = macs * (bits + array.accumulator_bits) + shifts * bits
-        found.append(
-            Walked(
-                m,
-                k,
-                n,
-                Tile(
-                    weight_bytes=up(weight_bits, 8 * problem.burst) * problem.burst,
-                    input_bytes=up(input_bits, 8 * problem.burst) * problem.burst,
-                    compute_cycles=max(cycles, fed),
-                    vector_cycles=up(operations, problem.lanes) if problem.lanes else 0,
-                    output_bytes=up(stored, 8 * problem.burst) * problem.burst,
-                    opens_output=k0 == 0,
-                ),
-                Activity(
-                    macs=macs,
-                    register_bits=registers,
-                    pe_hop_bits=hops,
-                    sram_bits=sram,
-                    accumulator_bits=accumulators,
-                    vector_operations=operations,
-                    weight_bits=weight_bits,
-                    input_bits=input_bits,
-                    output_bits=stored,
-                    stalled_cycles=max(0, fed - cycles),
-                ),
-            )
-        )
-    return found
-
-
-def in_order(nest: Nest) -> list[Tile]:
-    def states(kind: int) -> tuple[int, ...]:
-        digits = []
-        for _ in range(4):
-            kind, digit = divmod(kind, 3)
-            digits.append(digit)
-        return tuple(reversed(digits))
-
-    assert {FIRST, MIDDLE, LAST} == {0, 1, 2}
-    return [nest.tiles[states(kind)] for kind in nest.kinds]
-
-
-many = settings(max_examples=100, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+many = settings(max_examples=50, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 
 
 def check_against_the_walk(problem: Problem, tiling: Tiling) -> None:
     nest, walked = gemm_nest(problem, tiling), walk(problem, tiling)
     assert in_order(nest) == [w.tile for w in walked]
+    assert nest.weights_wait == problem.weights_wait
     for name in (field.name for field in fields(Activity)):
         assert getattr(nest.activity, name) == sum(getattr(w.activity, name) for w in walked), name
 
@@ -268,15 +45,18 @@ def test_tiles_of_an_image_cut_in_every_dimension(dataflow, padding, m_outer):
     """Two of three images, two of seven rows, channels and outputs cut: first, middle and last pieces of all."""
     conv = Conv(name="conv", out_channels=9, kernel=(3, 3), padding=(padding, padding))
     shape = (5, 9 - 2 * padding, 6)
-    gemm = conv.gemm(shape, 3)
-    assert gemm.m // 3 // conv.window(shape).out_width == 7
-    problem = replace(
-        whole(gemm.m, gemm.k, gemm.n, ArraySpec(3, 2, dataflow=dataflow), 65536),
-        window=conv.window(shape),
-        input_channels=5,
-        input_on_chip=False,
+    problem = problem_of_conv(
+        conv,
+        shape,
+        3,
+        ArraySpec(3, 2, dataflow=dataflow),
+        groups=2,
+        weight_bits=1001,
+        macs=203,
         output_on_chip=False,
+        burst=32,
     )
+    assert problem.m // 3 // problem.window.out_width == 7
     check_against_the_walk(problem, Tiling(rows=2, images=2, k=18, n=4, m_outer=m_outer))
     check_against_the_walk(problem, Tiling(rows=2, images=1, k=45, n=4, m_outer=m_outer))
     check_against_the_walk(problem, Tiling(rows=7, images=2, k=45, n=9, m_outer=m_outer))
@@ -286,21 +66,82 @@ def test_tiles_of_an_image_cut_in_every_dimension(dataflow, padding, m_outer):
 @many
 @given(problems(), st.data())
 def test_bytes_and_macs_are_conserved(problem, data):
+    """To the bit, however unevenly weights and MACs are spread: all of them for each block of rows and each group."""
     tiling = data.draw(st.sampled_from(tilings(problem).tilings))
-    activity = gemm_nest(problem, tiling).activity
-    assert activity.macs == problem.m * problem.k * problem.n
-    weights = problem.k * problem.n * problem.bits
+    activity, groups = gemm_nest(problem, tiling).activity, problem.groups
+    assert activity.macs == groups * problem.m * problem.macs
     height = problem.window.out_height if problem.window else problem.m
     blocks = up(height, tiling.rows) * up(problem.images, tiling.images)
     again = tiling.k < problem.k or (tiling.m_outer and tiling.n < problem.n)
-    assert activity.weight_bits == weights * (blocks if again else 1)
-    assert activity.output_bits == (0 if problem.output_on_chip else problem.m * problem.n * problem.bits)
+    loaded = 0 if problem.weights_on_chip else groups * problem.weight_bits * (blocks if again else 1)
+    assert activity.weight_bits == loaded
+    assert activity.output_bits == (0 if problem.output_on_chip else groups * problem.m * problem.n * problem.bits)
     if problem.input_on_chip:
         assert activity.input_bits == problem.staged_bits
     elif problem.window is None:
-        inputs = problem.m * problem.k * problem.bits
         again = tiling.n < problem.n and (tiling.k < problem.k or (not tiling.m_outer and blocks > 1))
-        assert activity.input_bits == inputs * (up(problem.n, tiling.n) if again else 1)
+        passes = groups * (up(problem.n, tiling.n) if again else 1)
+        inputs = problem.m * problem.input_channels * problem.bits * passes
+        if problem.k == problem.input_channels:
+            assert activity.input_bits == inputs
+        else:  # pieces of a shortened reduction read whole channels
+            rounded = problem.m * (up(problem.k, tiling.k) - 1) * problem.bits * passes
+            assert inputs <= activity.input_bits <= inputs + rounded
+
+
+def test_bits_that_do_not_divide_go_to_the_last_piece():
+    """Ten bits and seven MACs over 3 x 4 weights in six pieces of 1 x 2: 10 // 6 and 7 // 6 each, and what is left."""
+    problem = problem_of(2, 3, 4, ArraySpec(1, 1), weight_bits=10, macs=7)
+    nest = gemm_nest(problem, Tiling(rows=1, images=1, k=1, n=2, m_outer=True))
+    assert [8 * tile.weight_bytes for tile in in_order(nest)] == [8] * 12
+    assert nest.activity.weight_bits == 2 * 10  # once for each of two rows
+    assert nest.activity.macs == 2 * 7
+    whole = gemm_nest(problem, Tiling(rows=2, images=1, k=3, n=4, m_outer=True)).activity
+    assert (whole.weight_bits, whole.macs) == (10, 2 * 7)
+    few = replace(problem, weight_bits=5, macs=5)  # none in the first five pieces
+    tiles = in_order(gemm_nest(few, Tiling(rows=1, images=1, k=1, n=2, m_outer=True)))
+    assert [tile.weight_bytes for tile in tiles] == [0, 0, 0, 0, 0, 1] * 2
+
+
+@many
+@given(problems(), st.integers(2, 4), st.data())
+def test_groups_are_the_same_product_again(problem, groups, data):
+    """Tile by tile; but what is staged comes with the first tile, and overlapped folds drain after the last alone."""
+    one = replace(problem, groups=1, staged_bits=0)
+    tiling = data.draw(st.sampled_from(tilings(one).tilings))
+    several = replace(one, groups=groups)
+    single, nest = gemm_nest(one, tiling), gemm_nest(several, tiling)
+    again, tiles = in_order(single), in_order(nest)
+    assert nest.length == groups * single.length
+    last = len(again) - 1
+    for index, tile in enumerate(tiles):
+        like = again[index % len(again)]
+        if index % len(again) == last and index + 1 < len(tiles) and problem.array.overlapped:
+            assert tile.compute_cycles <= like.compute_cycles
+            tile = replace(tile, compute_cycles=like.compute_cycles)
+        assert tile == like
+    for name in {field.name for field in fields(Activity)} - {"stalled_cycles"}:
+        assert getattr(nest.activity, name) == groups * getattr(single.activity, name), name
+    staged = gemm_nest(replace(several, input_on_chip=True, staged_bits=800), tiling)
+    assert staged.activity.input_bits == 800
+    assert [tile.input_bytes > 0 for tile in in_order(staged)] == [True] + [False] * (nest.length - 1)
+
+
+@given(
+    st.integers(1, 9), st.integers(1, 9), st.integers(1, 9), st.integers(1, 4), st.integers(1, 4), st.integers(1, 4),
+    st.sampled_from(("ws", "is")),
+)  # fmt: skip
+def test_overlapped_folds_are_one_chain_through_the_groups(m, k, n, rows, cols, groups, dataflow):
+    """(F - 1) max(T, R) + T + 2R + C - 2 with the folds of all groups together."""
+    problem = problem_of(m, k, n, ArraySpec(rows, cols, dataflow=dataflow, overlap=True), groups=groups)
+    down, across, stream = {"ws": (k, n, m), "is": (k, m, n)}[dataflow]
+    folds = up(down, rows) * up(across, cols)
+    law = (groups * folds - 1) * max(stream, rows) + stream + 2 * rows + cols - 2
+    for m_outer in (False, True):
+        nest = gemm_nest(problem, Tiling(rows=m, images=1, k=k, n=n, m_outer=m_outer))
+        assert nest.compute_cycles == law
+        piecewise = gemm_nest(problem, Tiling(m, 1, min(rows, k), n, m_outer)) if dataflow == "ws" else nest
+        assert piecewise.compute_cycles == law
 
 
 @many
@@ -382,9 +223,17 @@ def streams_whole(problem: Problem, tiling: Tiling) -> bool:
 
 def closed_form(problem: Problem) -> int:
     array = problem.array
-    return ppsim.compute_cycles(
+    """Of the chained folds of all groups, with overlap; of one group after the other without."""
+    once = ppsim.compute_cycles(
         problem.m, problem.k, problem.n, array.rows, array.cols, array.dataflow, overlap=array.overlapped
     )
+    if not array.overlapped:
+        return problem.groups * once
+    down, across, stream = {"ws": (problem.k, problem.n, problem.m), "is": (problem.k, problem.m, problem.n)}[
+        array.dataflow
+    ]
+    folds = up(down, array.rows) * up(across, array.cols)
+    return once + (problem.groups - 1) * folds * max(stream, array.rows)
 
 
 def alone(problem: Problem) -> Problem:
@@ -424,15 +273,15 @@ def test_scratchpad_traffic_is_that_of_the_uncut_product(problem):
     """Operands as the array reads them, each byte from and to DRAM once more, outputs at the operands' width."""
     array = problem.array
     operands, sums_out, sums_in, _, _ = fold_activity(array, problem.m, problem.k, problem.n)
-    outputs = problem.m * problem.n
+    outputs, groups = problem.m * problem.n, problem.groups
     for tiling in some(problem):
         if not streams_whole(problem, tiling):
             continue
         activity = gemm_nest(problem, tiling).activity
         moved = activity.weight_bits + activity.input_bits + activity.output_bits
-        assert activity.sram_bits == (operands + outputs) * problem.bits + moved
+        assert activity.sram_bits == groups * (operands + outputs) * problem.bits + moved
         sums = sums_out - outputs + sums_in if array.dataflow != "os" else 0
-        assert activity.accumulator_bits == sums * array.accumulator_bits
+        assert activity.accumulator_bits == groups * sums * array.accumulator_bits
 
 
 @many
@@ -449,29 +298,9 @@ def test_the_choice(problem, bits_per_cycle, prefetched):
     assert loads[starved] <= 1.02 * loads.min() + 1e-3
 
 
-def whole(m: int, k: int, n: int, array: ArraySpec, space: int) -> Problem:
-    return Problem(
-        m=m,
-        k=k,
-        n=n,
-        bits=16,
-        window=None,
-        input_channels=k,
-        input_on_chip=True,
-        output_on_chip=True,
-        staged_bits=0,
-        vector_operations_per_output=0,
-        space=space,
-        burst=32,
-        array=array,
-        sram_bytes_per_cycle=HUGE,
-        lanes=0,
-    )
-
-
 def test_a_long_reduction_is_cut_so_that_it_loads_twice():
     """At K = 4096 one os fold of a 12x14 array is 114,688 bytes of weights: no two of them fit 128 KiB."""
-    problem = whole(1, 4096, 4096, ArraySpec(12, 14, dataflow="os"), 128 * 1024)
+    problem = problem_of(1, 4096, 4096, ArraySpec(12, 14, dataflow="os"), 128 * 1024)
     found = candidates(problem).tilings
     assert all(tiling.k < 4096 for tiling in found)
     assert all(tiling.k * tiling.n * 2 * 2 <= 128 * 1024 for tiling in found)
@@ -480,7 +309,7 @@ def test_a_long_reduction_is_cut_so_that_it_loads_twice():
 
 
 def test_what_does_not_fit_is_said_with_what_would():
-    problem = whole(1, 64, 64, ArraySpec(14, 14, dataflow="ws"), 16)
+    problem = problem_of(1, 64, 64, ArraySpec(14, 14, dataflow="ws"), 16)
     with pytest.raises(ppsim.InputError, match=r"the smallest takes \d+ bytes and 16 are free") as caught:
         candidates(problem)
     needed = int(str(caught.value).split("takes ")[1].split()[0])
@@ -490,21 +319,21 @@ def test_what_does_not_fit_is_said_with_what_would():
 
 
 @given(
-    st.integers(1, 5000),
-    st.integers(1, 5000),
+    st.tuples(st.integers(0, 40_000), st.integers(0, 40_000)),
+    st.tuples(st.booleans(), st.booleans()),
     st.integers(0, 9000),
     st.integers(64, 4096),
     st.sampled_from((1, 8, 32)),
     st.integers(0, 999),
-    st.tuples(st.booleans(), st.booleans()),
 )
-def test_a_vector_layer_moves_each_bit_once(in_bytes, out_bytes, operations, space, burst, cycles, stays):
-    nest = vector_nest(8 * in_bytes, 8 * out_bytes, operations, space, burst, cycles, stays)
+def test_a_vector_layer_moves_each_bit_once(bits, stays, operations, space, burst, cycles):
+    read, made = bits
+    loaded, stored = (0 if stay else size for stay, size in zip(stays, bits, strict=True))
+    nest = vector_nest(VectorWork(read, loaded, made, stored, operations, cycles), space, burst)
     tiles = in_order(nest)
-    loaded, stored = (0 if stay else 8 * size for stay, size in zip(stays, (in_bytes, out_bytes), strict=True))
     assert nest.activity == Activity(
         vector_operations=operations,
-        sram_bits=8 * (in_bytes + out_bytes) + loaded + stored,
+        sram_bits=read + made + loaded + stored,
         input_bits=loaded,
         output_bits=stored,
     )
@@ -517,3 +346,7 @@ def test_a_vector_layer_moves_each_bit_once(in_bytes, out_bytes, operations, spa
     assert len(tiles) == max(1, up(2 * (loaded + stored), 8 * space))
     for before, after in pairwise(tiles[:-1]):
         assert before == after
+    assert nest.input_space >= 2 * max(tile.input_bytes for tile in tiles)
+    outputs = 2 * max(tile.output_bytes for tile in tiles)
+    assert nest.weight_space == max(0, space - nest.input_space - outputs)
+    assert not nest.weights_wait

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 import ppsim
 from ppsim.workload.graph import LayerGraph
-from ppsim.workload.layers import Conv, Elementwise, Flatten, Linear, Pool, Softmax
-from ppsim.workload.partitioned import Kept, PartitionedGraph, PartitionedLayer, split_evenly, starts
+from ppsim.workload.layers import Add, BatchNorm, Concat, Conv, Elementwise, Flatten, Linear, Pool, Softmax
+from ppsim.workload.partitioned import Kept, PartitionedGraph, PartitionedLayer, all_blocks, split_evenly
 
 
 def refusal(make) -> str:
@@ -80,8 +80,8 @@ def test_what_is_left_is_counted_exactly(case):
     kept = sum(int(mask(layer).sum()) for layer in pruned.layers.values())
     assert pruned.macs == net.batch * kept
     assert sum(layer.weights for layer in pruned.layers.values()) == kept
-    assert pruned.kept_ratio == pytest.approx(kept / net.parameters, rel=1e-12)
-    assert pruned.pruned == (kept < net.parameters)
+    assert pruned.kept_ratio == pytest.approx(kept / net.weights, rel=1e-12)
+    assert pruned.pruned == (kept < net.weights)
 
 
 @given(st.integers(16, 400), st.integers(16, 400), st.integers(1, 16), st.data())
@@ -135,7 +135,7 @@ def test_nothing_is_pruned_from_one_part_or_when_all_is_kept(parts, keep):
 def test_channels_stay_together_through_a_flatten(name, parts):
     """Part p of the first linear layer reads whole channels, those that would be part p of the last convolution."""
     net = ppsim.load_workload(name)
-    channels, height, width = net.input_shape_of("flatten")
+    channels, height, width = net.input_shapes_of("flatten")[0]
     assert ppsim.partition(net, parts).layers["fc6"].in_sizes == tuple(
         size * height * width for size in split_evenly(channels, parts)
     )
@@ -156,6 +156,11 @@ def chain(*layers) -> LayerGraph:
         ((Pool(name="p", kernel=(2, 2)), Flatten(name="f")), 3, (8, 4, 4)),
         ((Flatten(name="f"), Linear(name="a", out_features=64)), 3, (22, 21, 21)),
         ((Flatten(name="f"), Softmax(name="s")), 3, (22, 21, 21)),
+        ((Pool(name="p", kernel=(2, 2)), Flatten(name="f"), BatchNorm(name="b")), 3, (8, 4, 4)),
+        ((Flatten(name="f"), Flatten(name="g")), 3, (32, 16, 16)),
+        ((Flatten(name="f"), Elementwise(name="e"), Add(name="a", inputs=("f", "e"))), 3, (32, 16, 16)),
+        ((Flatten(name="f"), Softmax(name="s"), Add(name="a", inputs=("f", "s"))), 3, (22, 21, 21)),
+        ((Flatten(name="f"), Concat(name="c", inputs=("f", "f"))), 3, (48, 48, 32)),
         # more parts than channels: pixels of a channel have to part
         ((Flatten(name="f"),), 5, (13, 13, 13, 13, 12)),
     ],
@@ -186,7 +191,7 @@ def test_stretches_are_runs_of_pruned_layers(layers, stretches):
         linear = [name for name in pruned.layers if name in {layer.name for layer in stretch.graph.layers}]
         assert list(stretch.layers) == linear
         assert all(stretch.layers[name] == pruned.layers[name] for name in linear)
-        assert stretch.graph.input_shape == net.input_shape_of(linear[0])
+        assert stretch.graph.input_shape == net.input_shapes_of(linear[0])[0]
         assert (stretch.parts, stretch.graph.batch, stretch.graph.bits) == (4, 2, 8)
     removed = net.macs - pruned.macs
     assert sum(s.graph.macs - s.macs for s in pruned.stretches()) == removed
@@ -225,13 +230,67 @@ def test_no_parts(parts):
 
 
 def test_more_parts_than_units():
-    message = refusal(lambda: ppsim.partition(ppsim.load_workload("tinyvgg16"), 201))
-    assert message.startswith("tinyvgg16: layer 'fc8' has 4096 input and 200 output units, too few for parts=201; ")
-    assert "take at most 200 parts or leave the layer out with layers=..." in message
-    assert ppsim.partition(ppsim.load_workload("tinyvgg16"), 200).layers["fc8"].out_sizes == (1,) * 200
-    assert ppsim.partition(ppsim.load_workload("tinyvgg16"), 201, layers="fc6,fc7").parts == 201
-    message = refusal(lambda: ppsim.partition(ppsim.gemm(1, 3, 9), 4, layers="*"))
+    net = ppsim.load_workload("tinyvgg16")
+    assert ppsim.partition(net, 200).layers["fc8"].out_sizes == (1,) * 200
+    assert ppsim.partition(net, 201, layers="fc6,fc7").parts == 201
+    message = refusal(lambda: ppsim.partition(net, 4097))
+    assert message.startswith("tinyvgg16: layer 'fc6' has 2048 input and 4096 output units, too few for parts=4097; ")
+    assert "take at most 4096 parts or leave the layer out with layers=..." in message
+    message = refusal(lambda: ppsim.partition(ppsim.gemm(1, 3, 9), 10, layers="*"))
     assert message.startswith("gemm-1x3x9: layer 'gemm' has 3 input and 9 output units")
+
+
+def test_ten_classes_over_sixteen_parts():
+    """Each part takes its inputs to all classes, and nothing is pruned from that layer, whatever is kept elsewhere."""
+    layers = (Linear(name="fc1", out_features=64), Elementwise(name="relu"), Linear(name="fc2", out_features=10))
+    net = LayerGraph("net", (32,), layers, batch=3)
+    for keep in (None, 0.5, 1.0):
+        pruned = ppsim.partition(net, 16, keep=keep)
+        last = pruned.layers["fc2"]
+        assert (last.split, last.parts, last.in_sizes, last.out_sizes) == ("inputs", 16, (4,) * 16, (10,))
+        assert last.kept == (tuple(Kept(p, 4) for p in range(16)),)
+        assert last.weights == last.dense_weights == 640
+        assert pruned.layers["fc1"].split == "outputs"
+        assert pruned.macs == 3 * (pruned.layers["fc1"].weights + 640)
+    assert ppsim.partition(net, 10).layers["fc2"].split == "outputs"
+
+
+def test_three_channels_over_eight_parts():
+    """A first convolution has too few inputs to cut: parts take outputs and read all of them."""
+    net = LayerGraph("net", (3, 8, 8), (Conv(name="c", out_channels=20, kernel=(3, 3)),))
+    for keep in (None, 0.5):
+        layer = ppsim.partition(net, 8, layers="c", keep=keep).layers["c"]
+        assert layer.split == "outputs"
+        assert layer.in_sizes == (1, 1, 1, 0, 0, 0, 0, 0)
+        assert layer.out_sizes == split_evenly(20, 8)
+        assert layer.kept == ((Kept(0, 1), Kept(1, 1), Kept(2, 1)),) * 8
+
+
+def test_convolutions_are_cut_by_channels():
+    net = LayerGraph("net", (8, 6, 6), (Conv(name="c", out_channels=12, kernel=(3, 3), padding=(1, 1)),), batch=2)
+    diagonal = ppsim.partition(net, 4, layers="c")
+    assert diagonal.layers["c"] == PartitionedLayer((2,) * 4, (3,) * 4, tuple((Kept(p, 2),) for p in range(4)))
+    assert diagonal.macs == net.macs // 4 == 2 * 36 * 8 * 12 * 9 // 4
+    assert diagonal.kept_ratio == 1 / 4
+    half = ppsim.partition(net, 4, layers="c", keep=0.5).layers["c"]
+    assert half.kept[3] == (Kept(0, 2), Kept(3, 2))
+    whole = ppsim.partition(net, 4, layers="c", keep=1).layers["c"]
+    assert whole.kept == all_blocks((2,) * 4, (3,) * 4)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 8, 16, 64, 200, 256])
+def test_a_whole_network_can_be_cut(parts):
+    """Every layer of VGG-16 on its own terms: cut on both sides where it can be, else kept whole."""
+    net = ppsim.load_workload("tinyvgg16")
+    pruned = ppsim.partition(net, parts, layers="fc*,conv[345]*")
+    for name, layer in pruned.layers.items():
+        inputs, outputs = pruned.units(name)
+        assert layer.split == ("inputs" if outputs < parts else "outputs")
+        if parts > min(inputs, outputs):
+            assert layer.weights == layer.dense_weights
+        elif parts > 1:
+            assert layer.weights < layer.dense_weights
+    assert pruned.pruned == (parts > 1)
 
 
 def test_a_method_that_is_unknown_and_layers_that_match_none():
@@ -239,42 +298,4 @@ def test_a_method_that_is_unknown_and_layers_that_match_none():
     assert refusal(lambda: ppsim.partition(net, 2, method="magic")).startswith(
         "method='magic' is unknown; accepted: contiguous"
     )
-    assert "matches no linear layer" in refusal(lambda: ppsim.partition(net, 2, layers="conv*"))
-
-
-@pytest.mark.parametrize(
-    ("in_sizes", "out_sizes", "kept", "says"),
-    [
-        ((2, 2), (2, 2), ((Kept(0, 2),),), "needs as many input parts, output parts and kept lists"),
-        ((2, 2), (4,), ((Kept(0, 2),), (Kept(1, 2),)), "needs as many input parts"),
-        ((2, 2), (2, 2), ((Kept(0, 3),), (Kept(1, 2),)), "output part 0 keeps Kept(part=0, units=3), which is"),
-        ((2, 2), (2, 2), ((Kept(0, 2),), (Kept(2, 1),)), "output part 1 keeps Kept(part=2, units=1), which is"),
-        ((2, 2), (2, 2), ((Kept(0, 2),), (Kept(-1, 1),)), "which is no block"),
-        ((2, 2), (2, 2), ((Kept(0, 0),), (Kept(1, 2),)), "which is no block"),
-        ((2, 2), (2, 2), ((Kept(0, 1), Kept(0, 2)), (Kept(1, 2),)), "output part 0 keeps input part 0 twice"),
-        ((2, 2), (2, 2), ((Kept(0, 2),), ()), "output part 1 keeps no block"),
-    ],
-)
-def test_blocks_that_do_not_fit(in_sizes, out_sizes, kept, says):
-    assert says in refusal(lambda: PartitionedLayer(in_sizes, out_sizes, kept))
-
-
-def test_parts_that_do_not_fit_the_network():
-    net = LayerGraph("net", (4,), (Linear(name="fc", out_features=4), Softmax(name="s")))
-    halves = PartitionedLayer((2, 2), (2, 2), ((Kept(0, 2),), (Kept(1, 2),)))
-    assert PartitionedGraph(net, 2, {"fc": halves}).macs == 8
-    assert refusal(lambda: PartitionedGraph(net, 2, {"s": halves})) == (
-        "net: layer 's': only linear layers can be partitioned"
-    )
-    odd = PartitionedLayer((2, 1), (2, 2), ((Kept(0, 2),), (Kept(1, 1),)))
-    assert "do not make up 2 parts of 4 x 4" in refusal(lambda: PartitionedGraph(net, 2, {"fc": odd}))
-    assert "do not make up 3 parts of 4 x 4" in refusal(lambda: PartitionedGraph(net, 3, {"fc": halves}))
-
-
-@given(st.integers(0, 500), st.integers(1, 40))
-def test_an_even_split(units, parts):
-    sizes = split_evenly(units, parts)
-    assert (len(sizes), sum(sizes)) == (parts, units)
-    assert max(sizes) - min(sizes) <= 1
-    assert list(sizes) == sorted(sizes, reverse=True)
-    assert starts(sizes) == tuple(np.cumsum([0, *sizes]))
+    assert "matches no linear layer" in refusal(lambda: ppsim.partition(net, 2, layers="pool*"))

@@ -44,7 +44,7 @@ def test_shapes(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters", "macs"),
+    ("name", "expected_weights", "macs"),
     [
         # FC weights are FC MACs at batch 1; VGG-16's convolutions have 14,710,464 weights (biases not counted) and,
         # at 224x224, 15,346,630,656 MACs, a multiple of the number of pixels
@@ -53,23 +53,26 @@ def test_shapes(name):
         ("tinyvgg16-32768", 14_710_464 - 3 * 9 * 512**2 + 151_814_144, None),
     ],
 )
-def test_parameters_and_macs(name, parameters, macs):
+def test_parameters_and_macs(name, expected_weights, macs):
     net = ppsim.load_workload(name)
-    assert net.parameters == parameters
-    weights, total = 0, 0
+    assert net.weights == expected_weights
+    weights, biases, total = 0, 0, 0
     channels, (side, blocks, fc) = 3, NETWORKS[name]
     for block in BLOCKS[:blocks]:
         for count in block:
             weights += 9 * channels * count
+            biases += count
             total += 9 * channels * count * side**2
             channels = count
         side //= 2
     dense = sum(a * b for a, b in pairwise(fc))
-    assert net.parameters == weights + dense
+    assert net.weights == weights + dense
+    assert net.parameters == weights + dense + biases + sum(fc[1:])
     assert net.macs == total + dense
     assert macs in (None, net.macs)
     assert ppsim.load_workload(name, batch=7).macs == 7 * net.macs
     assert ppsim.load_workload(name, batch=7).parameters == net.parameters
+    assert ppsim.load_workload(name, batch=7).weights == net.weights
 
 
 def test_lowering():
@@ -84,7 +87,7 @@ def test_lowering():
 def test_every_layer_but_the_last_feeds_the_next():
     net = ppsim.load_workload("tinyvgg16")
     order = ["input", *(layer.name for layer in net.layers)]
-    assert [net.sources[name] for name in order[1:]] == order[:-1]
+    assert [net.sources[name] for name in order[1:]] == [(name,) for name in order[:-1]]
     kinds = [type(layer) for layer in net.layers]
     assert [kinds.count(kind) for kind in (Conv, Linear, Pool, Elementwise)] == [13, 3, 5, 15]
 
@@ -94,7 +97,7 @@ def test_vector_operations():
     net = ppsim.load_workload("tinyvgg16", batch=3)
 
     def operations(name: str) -> int:
-        return net[name].vector_operations(net.input_shape_of(name), net.batch)
+        return net[name].vector_operations(net.input_shapes_of(name), net.batch)
 
     assert operations("relu1_1") == 3 * 64 * 64 * 64
     assert operations("pool1") == 3 * 64 * 64 * 64

@@ -1,0 +1,299 @@
+"""Who computes what: the steps of a network, divided over the accelerators of a system.
+
+Partitioned layers go by their parts; other products are split by output units, attention by heads; vector layers work
+where their input was made. Layers that need all units of a position (normalisation) run on every accelerator, which
+needs all of it for the next product anyway.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import prod
+
+from ppsim.hardware.array import compute_cycles
+from ppsim.hardware.system import System
+from ppsim.mapping.layout import Interval, Intervals, Layout, merged, scaled, within
+from ppsim.mapping.steps import (
+    Piece,
+    Product,
+    Step,
+    Tensor,
+    input_step,
+    joined,
+    layout_of,
+    reads_of,
+    results_of,
+    uses_of,
+)
+from ppsim.workload.gemm import Gemm
+from ppsim.workload.graph import INPUT, LayerGraph
+from ppsim.workload.layers import Embedding, Layer
+from ppsim.workload.partitioned import Kept, PartitionedGraph, PartitionedLayer, split_evenly, starts
+
+NOTHING: Intervals = ()
+
+
+def steps_of(net: LayerGraph | PartitionedGraph, system: System, bits: int) -> list[Step]:
+    """The steps of a network of `bits`-bit words on a system; step 0 is the network's input."""
+    graph = net.graph if isinstance(net, PartitionedGraph) else net
+    uses, results = uses_of(graph), results_of(graph)
+    steps = [input_step(graph)]
+    everywhere = (((0, steps[0].features),),) * system.accelerators
+    steps[0].makes = Layout(everywhere, replicated=True)
+    tensors: dict[str, Tensor] = {INPUT: (Piece(0, 0, steps[0].features),)}
+    tail = {0: INPUT}
+    for layer in graph.layers:
+        inputs = [tensors[source] for source in graph.sources[layer.name]]
+        if layer.free:
+            tensors[layer.name] = joined(inputs)
+            continue
+        shapes = graph.input_shapes_of(layer.name)
+        operations = layer.vector_operations(shapes, graph.batch)
+        source = inputs[0][0].step
+        fusible = layer.pointwise and source and len(inputs[0]) == 1 and not steps[source].partial_on
+        if fusible and uses[tail[source]] == 1:
+            steps[source].fused.append(layer)
+            steps[source].vector_operations += operations
+            tensors[layer.name], tail[source] = inputs[0], layer.name
+            continue
+        step = Step(layer, prod(graph.shapes[layer.name]), operations, window=layer.window(shapes))
+        _Division(step, layer, inputs, steps, net, system, bits).fill(is_result=layer.name in results)
+        tail[len(steps)] = layer.name
+        tensors[layer.name] = (Piece(len(steps), 0, step.features),)
+        steps.append(step)
+    if isinstance(net, PartitionedGraph):
+        _place_input(steps, net, system.accelerators)
+    return steps
+
+
+class _Division:
+    """One step being divided."""
+
+    def __init__(
+        self,
+        step: Step,
+        layer: Layer,
+        inputs: list[Tensor],
+        steps: list[Step],
+        net: LayerGraph | PartitionedGraph,
+        system: System,
+        bits: int,
+    ) -> None:
+        self.step, self.layer, self.inputs, self.steps = step, layer, inputs, steps
+        self.net, self.system, self.bits = net, system, bits
+        self.graph = net.graph if isinstance(net, PartitionedGraph) else net
+        self.shapes = self.graph.input_shapes_of(layer.name)
+        self.features = [sum(piece.features for piece in tensor) for tensor in inputs]
+
+    def fill(self, is_result: bool) -> None:
+        """Fill in products, what is made and what is read."""
+        product = self.layer.gemm(self.shapes, self.graph.batch)
+        if isinstance(self.net, PartitionedGraph) and self.layer.name in self.net.layers:
+            assert product is not None
+            self._parts(self.net, self.net.layers[self.layer.name], product.m)
+        elif product is not None and self.layer.between_activations:
+            self._heads(product)
+        elif product is not None:
+            self._outputs(product)
+        elif isinstance(self.layer, Embedding):
+            self._table(self.layer)
+        else:
+            self._vector(is_result)
+
+    def _parts(self, net: PartitionedGraph, layer: PartitionedLayer, m: int) -> None:
+        """Each part on its accelerator."""
+        taps = net.taps(self.layer.name)
+        in_runs, out_runs = layer.runs("in"), layer.runs("out")
+        in_pixels = self.features[0] // sum(layer.in_sizes)
+        out_pixels = self.step.features // sum(layer.out_sizes)
+        accelerators = self.system.accelerators
+        self.step.products = [[] for _ in range(accelerators)]
+        needs: list[list[Interval]] = [[] for _ in range(accelerators)]
+        makes: list[list[Interval]] = [[] for _ in range(accelerators)]
+        if layer.split == "inputs":
+            shares: dict[int, list[Kept]] = {}
+            for block in layer.kept[0]:
+                shares.setdefault(net.placed(block.part, accelerators), []).append(block)
+            work = [(where, 0, tuple(blocks)) for where, blocks in sorted(shares.items())]
+            makes[0] = [(0, self.step.features)]
+            self.step.partial_on = tuple(where for where, _, _ in work) if len(work) > 1 or work[0][0] else ()
+        else:
+            work = [
+                (net.placed(q, accelerators), q, blocks)
+                for q, blocks in enumerate(layer.kept)
+                if blocks and layer.out_sizes[q]
+            ]
+            for where, q, _ in work:
+                makes[where] += scaled(out_runs[q], out_pixels)
+        for where, q, blocks in work:
+            self.step.products[where] += self._products(layer, blocks, layer.out_sizes[q], m, taps, in_pixels)
+            for block in blocks:
+                needs[where] += scaled(_leading(in_runs[block.part], block.units), in_pixels)
+        self.step.reads = reads_of(self.inputs[0], tuple(merged(intervals) for intervals in needs))
+        self.step.makes = Layout(tuple(merged(intervals) for intervals in makes))
+
+    def _products(
+        self, layer: PartitionedLayer, blocks: tuple[Kept, ...], outputs: int, m: int, taps: int, pixels: int
+    ) -> list[Product]:
+        units = sum(block.units for block in blocks)
+        if layer.rank is not None:
+            stored = layer.weight_bits or self.bits
+            first, second = Gemm(m, units * taps, layer.rank), Gemm(m, layer.rank, outputs)
+            return [
+                Product(first, units, units * pixels, first.weights * stored, chained=(False, True)),
+                Product(second, layer.rank, 0, second.weights * stored, chained=(True, False)),
+            ]
+        effect = layer.effect(blocks, outputs, taps, self.bits)
+        gemm = Gemm(m, effect.k, outputs)
+        return [Product(gemm, units, units * pixels, effect.weight_bits, effect.macs)]
+
+    def _outputs(self, product: Gemm) -> None:
+        """Output units (whole groups, if there are several) are split; those with work need all that is read."""
+        channels, groups, features = self.shapes[0][0], product.groups, self.features[0]
+        pixels = self.step.features // (product.n * groups)
+        units = _shares(groups if groups > 1 else product.n, product, self.system)
+        first = starts(units)
+        makes: list[Intervals] = []
+        needs: list[Intervals] = []
+        for a, count in enumerate(units):
+            if not count:
+                work, need, make = [], NOTHING, NOTHING
+            elif groups > 1:
+                gemm = Gemm(product.m, product.k, product.n, count)
+                per_group = features // groups
+                work = [Product(gemm, channels // groups, per_group * count)]
+                need = ((first[a] * per_group, first[a + 1] * per_group),)
+                make = ((first[a] * product.n * pixels, first[a + 1] * product.n * pixels),)
+            else:
+                work = [Product(Gemm(product.m, product.k, count), channels, features)]
+                need, make = ((0, features),), ((first[a] * pixels, first[a + 1] * pixels),)
+            self.step.products.append(work)
+            needs.append(need)
+            makes.append(make)
+        self.step.reads = reads_of(self.inputs[0], tuple(needs))
+        self.step.makes = Layout(tuple(makes))
+
+    def _heads(self, product: Gemm) -> None:
+        """Groups of units (heads) are split; both operands are activations."""
+        batch = self.graph.batch
+        groups = product.groups // batch
+        heads = _shares(groups, product, self.system)
+        first = starts(heads)
+
+        def share(features: int) -> tuple[Intervals, ...]:
+            each = features // groups
+            return tuple(((first[a] * each, first[a + 1] * each),) if count else () for a, count in enumerate(heads))
+
+        left = self.features[0] // groups
+        self.step.products = [
+            [Product(Gemm(product.m, product.k, product.n, count * batch), product.k, left * count)] if count else []
+            for count in heads
+        ]
+        self.step.reads = reads_of(self.inputs[0], share(self.features[0]))
+        self.step.reads += reads_of(self.inputs[1], share(self.features[1]), as_weights=True)
+        self.step.makes = Layout(share(self.step.features))
+
+    def _table(self, layer: Embedding) -> None:
+        """Columns of the tables are split; everyone reads all numbers to look up."""
+        positions = self.step.features // layer.features
+        units = split_evenly(layer.features, self.system.accelerators)
+        first = starts(units)
+        needs = tuple(((0, self.features[0]),) if count else () for count in units)
+        self.step.reads = reads_of(self.inputs[0], needs)
+        self.step.makes = Layout(
+            tuple(((first[a] * positions, first[a + 1] * positions),) if n else () for a, n in enumerate(units))
+        )
+        self.step.table_features = tuple(count * positions * len(layer.entries) for count in units)
+
+    def _vector(self, is_result: bool) -> None:
+        """Where the (first divided) input was made, unless a reduction needs units that are elsewhere."""
+        layouts = [layout_of(tensor, self.steps) for tensor in self.inputs]
+        own = next((layout for layout in layouts if not layout.replicated), layouts[0])
+        groups = self.layer.reduction_groups(self.shapes)
+        features = self.features[0]
+        if groups is not None and not own.replicated and not _whole(own, features // groups):
+            own = _regrouped(groups, features, self.system.accelerators, is_result)
+        elif own.replicated and is_result:
+            own = _at_root(features, self.system.accelerators)
+        for tensor, size in zip(self.inputs, self.features, strict=True):
+            assert size == features
+            self.step.reads += reads_of(tensor, own.made)
+        self.step.makes = own.scaled(self.step.features, features)
+
+
+def _whole(layout: Layout, size: int) -> bool:
+    """Whether every group of `size` features is on one accelerator."""
+    return all(low % size == 0 and high % size == 0 for made in layout.made for low, high in made)
+
+
+def _regrouped(groups: int, features: int, accelerators: int, is_result: bool) -> Layout:
+    """Whole groups on each accelerator; a single group everywhere, or where the network's results end."""
+    if groups == 1:
+        everywhere = Layout((((0, features),),) * accelerators, replicated=True)
+        return _at_root(features, accelerators) if is_result else everywhere
+    bounds = starts(split_evenly(groups, accelerators))
+    each = features // groups
+    return Layout(tuple(((low * each, high * each),) if high > low else () for low, high in pairwise(bounds)))
+
+
+def _at_root(features: int, accelerators: int) -> Layout:
+    """All of it on accelerator 0, where the network's results end."""
+    return Layout((((0, features),), *((),) * (accelerators - 1)))
+
+
+def _leading(runs: Intervals, units: int) -> Intervals:
+    """The first `units` units of a part."""
+    found = []
+    for low, high in runs:
+        if units <= 0:
+            break
+        found.append((low, min(high, low + units)))
+        units -= high - low
+    return tuple(found)
+
+
+def _shares(units: int, product: Gemm, system: System) -> tuple[int, ...]:
+    """How many of `units` units each accelerator computes: as even as possible among equals, else by speed.
+
+    An accelerator's speed is that of the product if it had all of it: the longer of computing and loading weights.
+    """
+    if len(system.kinds) == 1:
+        return split_evenly(units, system.accelerators)
+    share = system.dram.rate(1, 0) / system.dram.group_size(system.accelerators)
+    speeds = []
+    for kind in system.kinds:
+        array = kind.array
+        cycles = compute_cycles(
+            product.m, product.k, product.n, array.rows, array.cols, array.dataflow, array.overlapped
+        )
+        seconds = max(int(cycles) / array.count / kind.clock_hz, product.k * product.n * array.bits / 8 / share)
+        speeds.append(1 / seconds)
+    by_accelerator = [speeds[kind] for kind in system.kind_of]
+    return _proportional(units, by_accelerator)
+
+
+def _proportional(units: int, weights: list[float]) -> tuple[int, ...]:
+    """Whole units in proportion to weights, the largest remainders rounded up."""
+    total = sum(weights)
+    exact = [units * weight / total for weight in weights]
+    sizes = [int(share) for share in exact]
+    by_remainder = sorted(range(len(sizes)), key=lambda a: (sizes[a] - exact[a], a))
+    for a in by_remainder[: units - sum(sizes)]:
+        sizes[a] += 1
+    return tuple(sizes)
+
+
+def _place_input(steps: list[Step], net: PartitionedGraph, accelerators: int) -> None:
+    """The network's input lies with the owners of its parts if a partitioned layer reads it."""
+    readers = [step for step in steps[1:] if 0 in step.sources]
+    first = next((step for step in readers if step.name in net.layers), None)
+    if first is None:
+        return
+    layer, sources = net.layers[first.name], [read.step for read in first.reads]
+    low = sum(steps[source].features for source in sources[: sources.index(0)])  # where in a concatenation it begins
+    high = low + steps[0].features
+    pixels = sum(steps[source].features for source in sources) // sum(layer.in_sizes)
+    owned: list[list[Interval]] = [[] for _ in range(accelerators)]
+    for part, runs in enumerate(layer.runs("in")):
+        owned[net.placed(part, accelerators)] += within(scaled(runs, pixels), low, high)
+    steps[0].makes = Layout(tuple(merged(intervals) for intervals in owned))
