@@ -25,6 +25,7 @@ _PUBLIC = {
     "compute_cycles": "ppsim.hardware.array",
     "gemm": "ppsim.workload.graph",
     "load_energy_table": "ppsim.hardware.documents",
+    "load_memories": "ppsim.hardware.memories",
     "load_partitioned": "ppsim.workload.partitioned_documents",
     "load_system": "ppsim.hardware.documents",
     "load_workload": "ppsim.workload.documents",
@@ -32,6 +33,7 @@ _PUBLIC = {
     "partitioned_schema": "ppsim.workload.partitioned_documents",
     "save_partitioned": "ppsim.workload.partitioned_documents",
     "simulate": "ppsim.pipeline",
+    "uncertainty": "ppsim.analysis.uncertainty",
     "unstructured": "ppsim.pruning.unstructured",
 }
 __all__ = ["__version__", *_PUBLIC]

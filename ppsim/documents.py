@@ -6,6 +6,7 @@ Every error is one line: the document, the key, what is wrong and what is accept
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import Hashable, Mapping
 from dataclasses import fields, is_dataclass
@@ -54,6 +55,16 @@ def locate(name_or_path: str, folder: str, what: str) -> Path:
     close = get_close_matches(name_or_path, known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     raise InputError(f"{what} {name_or_path!r} is no file and no known name; {hint}known: {', '.join(known)}")
+
+
+def format_of(path: Path) -> str | None:
+    """What a document says its format is, near its beginning; None if it says nothing of the kind."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            found = re.search(r"""^\W*format["']?:\s*["']?([\w./-]+)""", file.read(4096), re.MULTILINE)
+    except (OSError, ValueError):
+        return None
+    return found[1] if found else None
 
 
 def read(path: Path, format_tag: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from ppsim.analysis.ledger import Amounts, Movement, amounts, movement
 from ppsim.analysis.result import LayerResult, Result
 from ppsim.engine.trace import Trace
 from ppsim.hardware.energy import COMPONENTS
-from ppsim.hardware.system import System
 from ppsim.mapping.program import Program, Stage
 from ppsim.units import FS_PER_S, cycles_in
 from ppsim.workload.graph import LayerGraph
@@ -36,6 +35,7 @@ def account(net: LayerGraph | PartitionedGraph, trace: Trace, engine: str) -> Re
         cycles=cycles_in(trace.end_fs, system.clock_hz),
         seconds=trace.end_fs / FS_PER_S,
         energy={component: sum(layer.energy[component] for layer in layers) for component in COMPONENTS},
+        energy_unit=system.energy.unit,
         amounts=Amounts.total([layer.amounts for layer in layers]),
         macs=sum(layer.macs for layer in layers),
         dram_bytes=sum(layer.dram_bytes for layer in layers),

@@ -52,6 +52,14 @@ class Comparison:
         """Energy of a baseline over energy of the result."""
         return self.baselines[baseline].energy_pj / self.result.energy_pj
 
+    def speedup_of(self, baseline: str) -> float:
+        """Seconds of the unpruned network on one accelerator over seconds of a baseline."""
+        return self.baselines["single-dense"].seconds / self.baselines[baseline].seconds
+
+    def energy_reduction_of(self, baseline: str) -> float:
+        """Energy of the unpruned network on one accelerator over energy of a baseline."""
+        return self.baselines["single-dense"].energy_pj / self.baselines[baseline].energy_pj
+
     @property
     def speedup(self) -> float:
         """Against the unpruned network on one accelerator."""

@@ -88,9 +88,9 @@ def places_of(reads: nx.DiGraph) -> dict[str, Place]:
     starts = _cuts(rows, reads, wide)
     places = {}
     for column, (start, end) in enumerate(zip(starts, [*starts[1:], len(rows)], strict=True)):
-        for row in range(start, end):
-            for node in rows[row]:
-                places[node] = Place(column, row - start, lanes[node])
+        for number in range(start, end):
+            for node in rows[number]:
+                places[node] = Place(column, number - start, lanes[node])
     return places
 
 

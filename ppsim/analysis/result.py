@@ -51,7 +51,8 @@ class LayerResult:
 class Result:
     """A simulated run.
 
-    `cycles` are in accelerator 0's clock, `seconds` exact to the femtosecond, energies in pJ. `dram_bytes` are whole
+    `cycles` are in accelerator 0's clock, `seconds` exact to the femtosecond, energies in pJ (in multiply-accumulates
+    where `energy_unit` is "MAC": a table without joules). `dram_bytes` are whole
     bursts on all channels; `link_bytes` counts a byte once per message, not per hop. `shortcuts` says how often each
     shortcut of the engine fired. `assumptions` is what the numbers rest on, one line each.
     """
@@ -65,6 +66,7 @@ class Result:
     cycles: int
     seconds: float
     energy: Mapping[str, float]
+    energy_unit: str
     amounts: Amounts
     macs: int
     dram_bytes: int
@@ -117,6 +119,7 @@ def combined(results: list[Result]) -> Result:
         cycles=sum(r.cycles for r in results),
         seconds=sum(r.seconds for r in results),
         energy={component: sum(r.energy[component] for r in results) for component in first.energy},
+        energy_unit=first.energy_unit,
         amounts=Amounts.total([r.amounts for r in results]),
         macs=sum(r.macs for r in results),
         dram_bytes=sum(r.dram_bytes for r in results),

@@ -74,7 +74,8 @@ def uncertainty(comparison: Comparison, table: EnergyTable, draws: int = 1000, s
         energy=_interval(nominal, ours),
         baselines={name: _interval(comparison.baselines[name].energy_pj, theirs[name]) for name in theirs},
         reductions={
-            name: _interval(comparison.energy_reduction_over(name), energies / ours) for name, energies in theirs.items()
+            name: _interval(comparison.energy_reduction_over(name), energies / ours)
+            for name, energies in theirs.items()
         },
     )
 

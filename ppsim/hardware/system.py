@@ -152,7 +152,7 @@ class System(Specification):
 
     def assumptions(self) -> tuple[str, ...]:
         """What a result on this system rests on, one line each, for printing beside it."""
-        dram, links = self.dram, self.interconnect
+        dram = self.dram
         group = dram.group_size(self.accelerators)
         if self.groups:
             counts = [(f"{g.name}: {g.count}", kind) for g, (kind, _) in zip(self.groups, self._counted, strict=True)]
@@ -176,8 +176,8 @@ class System(Specification):
     def _links_line(self) -> str:
         links = self.interconnect
         return (
-            f"{links.describe(self.accelerators)}: {links.bandwidth_gb_s:g} GB/s a link, {links.latency_ns:g} ns a hop, "
-            f"{links.switching}; all-gather {links.exchange('all_gather')}, broadcast {links.exchange('broadcast')}, "
+            f"{links.describe(self.accelerators)}: {links.bandwidth_gb_s:g} GB/s a link, {links.latency_ns:g} ns a hop"
+            f", {links.switching}; all-gather {links.exchange('all_gather')}, broadcast {links.exchange('broadcast')}, "
             f"reduce {links.exchange('reduce')}{', ideal: takes no time' if links.ideal else ''}"
         )
 

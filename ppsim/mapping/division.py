@@ -143,9 +143,12 @@ class _Division:
                 Product(first, units, units * pixels, first.weights * stored, chained=(False, True)),
                 Product(second, layer.rank, 0, second.weights * stored, chained=(True, False)),
             ]
-        effect = layer.effect(blocks, outputs, taps, self.bits)
-        gemm = Gemm(m, effect.k, outputs)
-        return [Product(gemm, units, units * pixels, effect.weight_bits, effect.macs)]
+        # split by inputs, each part is a matrix of its own, wherever it is placed
+        matrices = [(block,) for block in blocks] if layer.split == "inputs" else [blocks]
+        effects = [layer.effect(matrix, outputs, taps, self.bits) for matrix in matrices]
+        gemm = Gemm(m, sum(effect.k for effect in effects), outputs)
+        weight_bits, macs = sum(effect.weight_bits for effect in effects), sum(effect.macs for effect in effects)
+        return [Product(gemm, units, units * pixels, weight_bits, macs)]
 
     def _outputs(self, product: Gemm) -> None:
         """Output units (whole groups, if there are several) are split; those with work need all that is read."""

@@ -188,7 +188,9 @@ class _Placement:
         )
         space = self._space(kind, index, self.resident[a])
         if space <= 0:
-            raise InputError(f"{system.name}: layer {step.name!r}: activations fill the scratchpad; make buffer.kib larger")
+            raise InputError(
+                f"{system.name}: layer {step.name!r}: activations fill the scratchpad; make buffer.kib larger"
+            )
         yield vector_nest(work, space, system.dram.burst_bytes)
 
     def _output_on_chip(self, index: int, a: int) -> bool:
@@ -228,7 +230,7 @@ class _Placement:
         return tuple(c if c == self.channel[ROOT] else away + a for a, c in enumerate(self.channel))
 
     def _reduced(self, step: Step, needs: tuple[Intervals, ...], in_dram: bool) -> tuple[Message, ...]:
-        """Partial sums to the root, which stores the sums if they do not stay on chip and sends them to who needs them."""
+        """Partial sums to the root, which stores their sum unless it stays on chip, and sends it to who needs it."""
         links, root = self.system.interconnect, ROOT
         sums = reduction(root, [a for a in step.partial_on if a != root], step.features, links)
         width = self.system.accelerator(root).array.accumulator_bits

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, TypeAlias, Union
 
@@ -37,22 +37,19 @@ def load_workload(name: str, batch: int = 1, bits: int | None = None, sequence: 
     `sequence` is the number of positions of a network over sequences; None takes the document's.
     Raises InputError naming the file, the key and the accepted values.
     """
-    graph = _network(str(name))
-    shape = graph.input_shape
-    if sequence is not None:
-        if len(shape) != 2:
-            raise InputError(f"{graph.name}: sequence={sequence}: its input of {shape} is no (features, positions)")
-        if sequence < 1:
-            raise InputError(f"{graph.name}: sequence must be at least 1, got {sequence}")
-        shape = (shape[0], sequence)
-    return replace(graph, input_shape=shape, batch=batch, bits=bits)
+    return _network(str(name))[0].for_run(batch, bits, sequence)
+
+
+def described_workload(name: str) -> tuple[LayerGraph, str]:
+    """The network called `name`, or in the file of that path, at batch 1, and what its document says of it."""
+    return _network(str(name))
 
 
 @lru_cache(maxsize=64)
-def _network(name: str) -> LayerGraph:
+def _network(name: str) -> tuple[LayerGraph, str]:
     path = locate(name, WORKLOADS, "workload")
     document = validate(WorkloadDocument, read(path, FORMAT), str(path))
     try:
-        return LayerGraph(document.name, document.input, document.layers)
+        return LayerGraph(document.name, document.input, document.layers), document.description
     except InputError as error:
         raise InputError(f"{path}: {error}") from None

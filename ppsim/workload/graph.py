@@ -142,6 +142,20 @@ class LayerGraph:
         """The same network for another batch."""
         return replace(self, batch=batch)
 
+    def for_run(self, batch: int, bits: int | None, sequence: int | None) -> LayerGraph:
+        """The same network for `batch` inputs of `bits`-bit words, with `sequence` positions (None: as it is).
+
+        Raises InputError for a sequence where the input is none.
+        """
+        shape = self.input_shape
+        if sequence is not None:
+            if len(shape) != 2:
+                raise InputError(f"{self.name}: sequence={sequence}: its input of {shape} is no (features, positions)")
+            if sequence < 1:
+                raise InputError(f"{self.name}: sequence must be at least 1, got {sequence}")
+            shape = (shape[0], sequence)
+        return replace(self, input_shape=shape, batch=batch, bits=bits)
+
     def stretch(self, names: tuple[str, ...]) -> LayerGraph:
         """The sub-network of consecutive layers `names`, fed with what the first of them read."""
         first = self[names[0]]

@@ -251,6 +251,11 @@ class PartitionedGraph:
         return where
 
     @property
+    def fewest_accelerators(self) -> int:
+        """Accelerators that it takes to run as it is placed: one for each part, if no placement is given."""
+        return self.parts if self.placement is None else max(self.placement) + 1
+
+    @property
     def pruned(self) -> bool:
         """Whether any weight was removed."""
         return self.nonzeros < self.dense_weights

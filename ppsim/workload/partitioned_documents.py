@@ -213,7 +213,7 @@ def load_partitioned(
     try:
         document = validate(PartitionedDocument, read_json(path, FORMAT, MAX_BYTES), str(path))
         with _at(str(path)):
-            return _assembled(document, _for_run(_network(document, path), batch, bits, sequence))
+            return _assembled(document, _network(document, path).for_run(batch, bits, sequence))
     except InputError as error:
         raise InputError(" ".join(str(error).split())) from None
 
@@ -241,17 +241,6 @@ def _below(folder: Path, name: str) -> Path:
     raise InputError(
         f"workload: {quote(name)} {what}; give a path below the file's folder, or one of: {', '.join(names(WORKLOADS))}"
     )
-
-
-def _for_run(graph: LayerGraph, batch: int, bits: int | None, sequence: int | None) -> LayerGraph:
-    shape = graph.input_shape
-    if sequence is not None:
-        if len(shape) != 2:
-            raise InputError(f"sequence={sequence}: its input of {shape} is no (features, positions)")
-        if sequence < 1:
-            raise InputError(f"sequence must be at least 1, got {sequence}")
-        shape = (shape[0], sequence)
-    return replace(graph, input_shape=shape, batch=batch, bits=bits)
 
 
 def _assembled(document: PartitionedDocument, graph: LayerGraph) -> PartitionedGraph:

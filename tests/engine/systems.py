@@ -203,8 +203,6 @@ def cut(draw: st.DrawFn, net: LayerGraph, parts: int, accelerators: int) -> Part
         rank = draw(st.sampled_from([None, None, 1])) if sparsity.kind == "dense" else None
         if rank:
             kept = [tuple(Kept(block.part, block.units) for block in blocks) for blocks in kept]
-        layers[name] = PartitionedLayer(
-            ins, outs, tuple(kept), out_assignment=assignment, sparsity=sparsity, rank=rank
-        )
+        layers[name] = PartitionedLayer(ins, outs, tuple(kept), out_assignment=assignment, sparsity=sparsity, rank=rank)
     placement = tuple(draw(st.lists(st.integers(0, accelerators - 1), min_size=parts, max_size=parts)))
     return PartitionedGraph(net, parts, layers, placement)

@@ -16,7 +16,19 @@ from ppsim.mapping.place import place
 from ppsim.mapping.program import Program
 from ppsim.workload.graph import INPUT, LayerGraph
 from ppsim.workload.layers import (
-    Add, BatchNorm, Concat, Conv, Elementwise, Embedding, Flatten, Layer, LayerNorm, Linear, MatMul, Pool, Softmax,
+    Add,
+    BatchNorm,
+    Concat,
+    Conv,
+    Elementwise,
+    Embedding,
+    Flatten,
+    Layer,
+    LayerNorm,
+    Linear,
+    MatMul,
+    Pool,
+    Softmax,
 )  # fmt: skip
 from ppsim.workload.partitioned import Kept, PartitionedGraph, PartitionedLayer
 from ppsim.workload.sparsity import Sparsity
@@ -67,7 +79,7 @@ def next_layers(name: str, found: dict[str, Shape], at: str) -> list[st.SearchSt
         options += [conv, conv, depthwise, st.builds(BatchNorm, **here), st.builds(Flatten, **here)]
         options += [pool] if min(shape[1:]) > 1 else []
     else:
-        options += [st.builds(Linear, out_features=units, **here)] * 3 + [st.builds(LayerNorm, **here)]
+        options += [st.builds(Linear, out_features=units, **here)] * 6 + [st.builds(LayerNorm, **here)]
     if len(shape) == 2:
         keys = st.sampled_from([o for o, its in found.items() if len(its) == 2 and its[0] == shape[0]])
         pair = keys.map(lambda other: (at, other))
@@ -101,7 +113,8 @@ def graphs(draw: st.DrawFn) -> LayerGraph:
         found[INPUT] = (draw(st.integers(1, 20)),)
     for number in range(draw(st.integers(1, 6))):
         name, recent = f"l{number}", list(found)[-3:]
-        layer = draw(st.one_of(next_layers(name, found, draw(st.sampled_from(recent)))))
+        options = next_layers(name, found, draw(st.sampled_from(recent)))
+        layer = draw(draw(st.sampled_from(options)))
         layers.append(layer)
         found[name] = layer.output_shape(tuple(found[source] for source in layer.inputs))
     return LayerGraph("net", found[INPUT], tuple(layers), draw(st.integers(1, 3)), draw(st.sampled_from((None, 8))))

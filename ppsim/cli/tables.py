@@ -12,6 +12,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from ppsim.analysis.comparison import Comparison
     from ppsim.analysis.result import Result
+    from ppsim.analysis.uncertainty import Interval, Uncertainty
     from ppsim.explore.assumptions import Explanation
     from ppsim.hardware.system import System
 
@@ -53,6 +54,11 @@ def si(value: float, unit: str) -> str:
     return f"{short(value / factor)} {letter}{unit}"
 
 
+def energy(amount: float, unit: str) -> str:
+    """An energy in joules, from pJ; or in multiply-accumulates, of a table that counts these."""
+    return si(amount, "MAC") if unit == "MAC" else si(amount * 1e-12, "J")
+
+
 def times(ratio: float) -> str:
     """A ratio: 0.95x, 7.62x, 253x."""
     return f"{ratio:.2f}x" if ratio < 9.995 else f"{short(ratio)}x"
@@ -79,7 +85,7 @@ def summary(result: Result) -> str:
     sharing = "1 accelerator" if count == 1 else f"{count} accelerators, {result.dram} DRAM"
     return (
         f"{result.workload}, {parts}, batch {result.batch}, on {result.system}: {sharing}\n"
-        f"{result.cycles:,} cycles, {si(result.seconds, 's')}, {si(result.energy_pj * 1e-12, 'J')}, "
+        f"{result.cycles:,} cycles, {si(result.seconds, 's')}, {energy(result.energy_pj, result.energy_unit)}, "
         f"{si(result.macs, 'MAC')}, DRAM {si(result.dram_bytes, 'B')}, links {si(result.link_bytes, 'B')}"
     )
 
@@ -95,7 +101,7 @@ def layer_table(result: Result) -> Group:
             percent(layer.utilisation),
             si(layer.dram_bytes, "B"),
             si(layer.link_bytes, "B"),
-            si(layer.energy_pj * 1e-12, "J"),
+            energy(layer.energy_pj, result.energy_unit),
         )
     return _titled("Layers", table)
 
@@ -115,12 +121,15 @@ def energy_table(result: Result) -> Group:
     """Energy of each layer by component; components that are zero in all layers are left out."""
     components = [component for component, pj in result.energy.items() if pj]
     # a step below the prefix of the largest, so that few numbers need many zeros
-    factor, letter = prefix_of(max([layer.energy_pj for layer in result.layers], default=0.0) * 1e-15)
-    title = f"Energy by component, {letter}J"
+    to_unit, unit = (1.0, "MAC") if result.energy_unit == "MAC" else (1e-12, "J")
+    factor, letter = prefix_of(max([layer.energy_pj for layer in result.layers], default=0.0) * to_unit * 1e-3)
+    title = f"Energy by component, {letter}{unit}"
     table = _table(("layer", *(HEADINGS.get(component, component) for component in components)))
     for layer in result.layers:
-        table.add_row(layer.name, *(_cell(layer.energy[component] * 1e-12 / factor) for component in components))
-    table.add_row("all", *(_cell(result.energy[component] * 1e-12 / factor) for component in components), style="bold")
+        table.add_row(layer.name, *(_cell(layer.energy[component] * to_unit / factor) for component in components))
+    table.add_row(
+        "all", *(_cell(result.energy[component] * to_unit / factor) for component in components), style="bold"
+    )
     return _titled(title, table)
 
 
@@ -131,24 +140,78 @@ def _cell(value: float) -> str:
 def component_line(result: Result) -> str:
     """Energy by component in a line."""
     return ", ".join(
-        f"{component.replace('_', ' ')} {si(pj * 1e-12, 'J')}" for component, pj in result.energy.items() if pj
+        f"{component.replace('_', ' ')} {energy(pj, result.energy_unit)}"
+        for component, pj in result.energy.items()
+        if pj
     )
 
 
 def comparison_table(comparison: Comparison) -> Group:
-    """Speedup and energy reduction against each baseline, for the network and its pruned layers alone.
-
-    A network that is not pruned has one baseline only: itself on one accelerator.
-    """
-    scopes = [("whole network", comparison)]
+    """Speedup and energy reduction of the run and of its baselines over the unpruned network on one accelerator."""
+    scopes = [("network,", comparison)]
     if comparison.pruned_layers:
-        scopes.append(("pruned layers alone", comparison.pruned_layers))
-    heads = [f"{head}\n{name}" for name, _ in scopes for head in ("speedup,", "energy reduction,")]
+        scopes.append(("pruned part,", comparison.pruned_layers))
+    heads = [f"{name}\n{head}" for name, _ in scopes for head in ("cycles", "speedup", "energy")]
     table = _table(("", *heads))
-    for baseline in comparison.baselines if comparison.pruned_layers else ("single-dense",):
-        ratios = [(of.speedup_over(baseline), of.energy_reduction_over(baseline)) for _, of in scopes]
-        table.add_row(baseline, *(times(ratio) for pair in ratios for ratio in pair))
-    return _titled("Against", table)
+    for name in comparison.baselines:
+        cells = [
+            (f"{of.baselines[name].cycles:,}", times(of.speedup_of(name)), times(of.energy_reduction_of(name)))
+            for _, of in scopes
+        ]
+        table.add_row(name, *(cell for triple in cells for cell in triple))
+    cells = [(f"{of.result.cycles:,}", times(of.speedup), times(of.energy_reduction)) for _, of in scopes]
+    table.add_row("this run", *(cell for triple in cells for cell in triple), style="bold")
+    return _titled("Speedup and energy reduction over the unpruned network on one accelerator (single-dense)", table)
+
+
+#: what the baselines' names leave open
+NOTES = {
+    "multi-dense": "multi-dense: unpruned, split by output units over the same accelerators",
+    "multi-unstructured-dense": "multi-unstructured: as many weights pruned but anywhere; -dense stores zeros",
+    "multi-unstructured-compressed": "-compressed stores {format}",
+    "iso-resources": "iso-resources: unpruned on one accelerator with the arrays, scratchpads and bandwidth of all",
+}
+
+
+def baseline_notes(comparison: Comparison) -> list[str]:
+    """What the baselines of a comparison are, in a line or two."""
+    from ppsim.pruning.unstructured import COMPRESSED
+
+    stored = f"{COMPRESSED.index_bits}-bit {COMPRESSED.format} with each non-zero, no padding"
+    found = [note.format(format=stored) for name, note in NOTES.items() if name in comparison.baselines]
+    return ["; ".join(found) + "."] if found else []
+
+
+def uncertainty_table(found: Mapping[str, Uncertainty]) -> Group:
+    """Energies with their intervals, and ratios with theirs, by scope."""
+    table = _table(("scope", "of", "value", "5 % to 95 % of draws", "+-"), text=2)
+    for scope, drawn in found.items():
+        where = scope.replace("-", " ")
+        for name, interval in (("this run", drawn.energy), ("single-dense", drawn.baselines["single-dense"])):
+            table.add_row(where, f"energy of {name}", *_spread(interval, joules=True))
+        for name, interval in drawn.reductions.items():
+            table.add_row(where, f"reduction over {name}", *_spread(interval, joules=False))
+    first = next(iter(found.values()))
+    return _titled(
+        f"Where sources of energies disagree: {first.draws:,} draws, the same for both sides of a ratio", table
+    )
+
+
+def _spread(interval: Interval, joules: bool) -> tuple[str, str, str]:
+    shown = [si(pj * 1e-12, "J") if joules else times(pj) for pj in (interval.value, interval.low, interval.high)]
+    return shown[0], f"{shown[1]} to {shown[2]}", percent(interval.spread)
+
+
+def uncertainty_line(drawn: Uncertainty) -> str:
+    """What was drawn, and how much more certain a ratio is than joules."""
+    if not drawn.drawn:
+        return "No number of this table has a range: nothing to draw."
+    over = drawn.reductions["single-dense"]
+    ranges = ", ".join(f"{name} x{low:.2g} to x{high:.2g}" for name, (low, high) in drawn.drawn.items())
+    return (
+        f"Joules are known to about +-{percent(drawn.energy.spread)}, the reduction over single-dense to about "
+        f"+-{percent(over.spread)}. Drawn, log-uniformly: {ranges}. A number at an end of its range may lie outside."
+    )
 
 
 def factors_line(comparison: Comparison) -> str:

@@ -1,0 +1,155 @@
+"""`ppsim run`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ppsim.cli.options import (
+    Accelerators,
+    Dataflow,
+    Energy,
+    Engine,
+    JsonFile,
+    Overlap,
+    Settings,
+    SystemName,
+    system_of,
+    system_settings,
+)
+from ppsim.cli.output import check_json, console_for, print_assumptions, progress, say, write_json
+from ppsim.errors import InputError
+
+if TYPE_CHECKING:
+    from ppsim.analysis.comparison import Comparison
+    from ppsim.analysis.uncertainty import Uncertainty
+    from ppsim.workload.graph import LayerGraph
+    from ppsim.workload.partitioned import PartitionedGraph
+
+
+def run(
+    workload: Annotated[
+        str, typer.Argument(metavar="WORKLOAD", help="Name or file of the network, or file of a partitioned one.")
+    ],
+    system: SystemName,
+    accelerators: Accelerators = None,
+    parts: Annotated[
+        int | None, typer.Option("-p", "--parts", help="Cut layers into that many parts and prune between them.")
+    ] = None,
+    layers: Annotated[
+        str | None, typer.Option("--layers", metavar="GLOB", help="Layers to cut, globs with commas [fc*].")
+    ] = None,
+    keep: Annotated[
+        float | None, typer.Option("--keep", help="Share of their weights to keep; 1/parts by default.")
+    ] = None,
+    batch: Annotated[int, typer.Option("--batch", help="Inputs at a time.")] = 1,
+    sequence: Annotated[
+        int | None, typer.Option("--sequence", help="Positions of an input, for networks over sequences.")
+    ] = None,
+    dataflow: Dataflow = None,
+    overlap: Overlap = None,
+    energy: Energy = None,
+    settings: Settings = None,
+    baselines: Annotated[
+        str | None,
+        typer.Option("--baselines", metavar="NAMES", help="With commas; by default all that apply."),
+    ] = None,
+    uncertainty: Annotated[
+        bool, typer.Option("--uncertainty", help="Intervals of energies and ratios, where sources disagree.")
+    ] = False,
+    draws: Annotated[int, typer.Option("--draws", help="Energy tables to draw for --uncertainty.")] = 1000,
+    engine: Engine = "auto",
+    json: JsonFile = None,
+) -> None:
+    """Simulate a network, pruned (-p, or a partitioned file) or not, and compare it with its baselines."""
+    import ppsim
+    from ppsim.cli import tables
+
+    check_json(json)
+    net = _network(workload, batch, sequence, parts, layers, keep)
+    wanted = net.fewest_accelerators if isinstance(net, ppsim.PartitionedGraph) else 1
+    hardware = system_of(system, accelerators, wanted, system_settings(dataflow, overlap, energy, settings))
+    named = None if baselines is None else [name.strip() for name in baselines.split(",")]
+    with progress(f"simulating {workload} and its baselines"):
+        comparison = ppsim.compare(net, hardware, engine=engine, baselines=named)
+    scopes = [comparison, *([comparison.pruned_layers] if comparison.pruned_layers else [])]
+    drawn = [ppsim.uncertainty(scope, hardware.energy, draws) for scope in scopes] if uncertainty else []
+    result = comparison.result
+    write_json(json, _document(scopes, drawn))
+    console = console_for(json)
+    console.print(tables.summary(result) + "\n")
+    console.print(tables.layer_table(result))
+    console.print()
+    console.print(tables.energy_table(result))
+    console.print()
+    console.print(tables.comparison_table(comparison))
+    for line in tables.baseline_notes(comparison):
+        say(console, line)
+    console.print()
+    say(console, f"Whole network: {tables.factors_line(comparison)}.")
+    if comparison.pruned_layers:
+        say(console, f"Pruned layers alone: {tables.factors_line(comparison.pruned_layers)}.")
+    console.print()
+    if drawn:
+        console.print(tables.uncertainty_table(dict(zip((s.scope for s in scopes), drawn, strict=True))))
+        say(console, tables.uncertainty_line(drawn[-1]))
+        console.print()
+    say(console, tables.bandwidth_line(hardware))
+    console.print()
+    print_assumptions(console, result.assumptions)
+
+
+def _network(
+    workload: str, batch: int, sequence: int | None, parts: int | None, layers: str | None, keep: float | None
+) -> LayerGraph | PartitionedGraph:
+    """A network, cut if that is asked for, or one that is cut already in its file."""
+    from ppsim.documents import format_of
+    from ppsim.pruning.partition import partition
+    from ppsim.workload.documents import load_workload
+    from ppsim.workload.partitioned_documents import FORMAT, load_partitioned
+
+    if parts is None and (layers is not None or keep is not None):
+        raise InputError("--layers and --keep say what -p prunes; give -p PARTS too")
+    if Path(workload).is_file() and format_of(Path(workload)) == FORMAT:
+        if parts is not None:
+            raise InputError(f"{workload} is partitioned already; leave -p, --layers and --keep out")
+        return load_partitioned(workload, batch=batch, sequence=sequence)
+    net = load_workload(workload, batch=batch, sequence=sequence)
+    return net if parts is None else partition(net, parts, layers=layers or "fc*", keep=keep)
+
+
+def _document(scopes: list[Comparison], drawn: list[Uncertainty]) -> dict[str, Any]:
+    """The row of a run, with its layers, its rows against all baselines, its factors and its assumptions."""
+    comparison = scopes[0]
+    result = comparison.result
+    return {
+        **comparison.row(),
+        "energy_unit": result.energy_unit,
+        "batch": result.batch,
+        "macs": result.macs,
+        "layers": [layer.to_dict() for layer in result.layers],
+        "pruned_layers": scopes[1].row() if len(scopes) > 1 else None,
+        "comparisons": [scope.row(baseline) for scope in scopes for baseline in scope.baselines],
+        "baselines": [
+            {
+                "scope": scope.scope,
+                "baseline": name,
+                "cycles": run.cycles,
+                "seconds": run.seconds,
+                "energy_pj": run.energy_pj,
+                "speedup": scope.speedup_of(name),
+                "energy_reduction": scope.energy_reduction_of(name),
+            }
+            for scope in scopes
+            for name, run in scope.baselines.items()
+        ],
+        "factors": {scope.scope: scope.to_dict()["factors"] for scope in scopes},
+        "uncertainty": {scope.scope: asdict(found) for scope, found in zip(scopes, drawn, strict=False)} or None,
+        "engine": result.engine,
+        "events": result.events,
+        "shortcuts": dict(result.shortcuts),
+        "assumptions": list(result.assumptions),
+    }

@@ -1,0 +1,76 @@
+"""Options that several commands have, and what they mean for a system."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ppsim.errors import InputError
+
+if TYPE_CHECKING:
+    from ppsim.hardware.system import System
+
+SystemName = Annotated[str, typer.Option("-s", "--system", metavar="SYSTEM", help="Name or file of the system.")]
+Accelerators = Annotated[
+    int | None, typer.Option("-n", "--accelerators", help="How many accelerators; as many as parts by default.")
+]
+Dataflow = Annotated[str | None, typer.Option("--dataflow", metavar="os|ws|is", help="Dataflow of the arrays.")]
+Overlap = Annotated[
+    bool | None, typer.Option("--overlap/--no-overlap", help="Load the next fold's weights while this one computes.")
+]
+Energy = Annotated[
+    str | None,
+    typer.Option("--energy", metavar="TABLE", help="Name or file of the energy table; NAME@16 scales it to 16 nm."),
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change any field of the system; repeatable.")
+]
+Jobs = Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Processes; one for each processor by default.")]
+Engine = Annotated[str, typer.Option("--engine", metavar="auto|reference", help="reference: tile by tile.")]
+JsonFile = Annotated[
+    str | None, typer.Option("--json", metavar="FILE", help="Write the numbers as JSON; - writes them to stdout.")
+]
+
+
+def system_of(name: str, accelerators: int | None, usual: int, settings: Mapping[str, Any]) -> System:
+    """The system, with as many accelerators as are asked for, or else `usual` ones; a heterogeneous one has its own."""
+    from ppsim.hardware.documents import load_system
+
+    if accelerators is None and not load_system(name).groups:
+        accelerators = usual
+    return load_system(name, accelerators=accelerators, set=settings)
+
+
+def system_settings(
+    dataflow: str | None, overlap: bool | None, energy: str | None, settings: Sequence[str] | None
+) -> dict[str, Any]:
+    """Options as settings by path; `--set` comes last and wins."""
+    if overlap and dataflow == "os":
+        raise InputError("--overlap loads stationary operands ahead and os has none; accepted with ws and is")
+    named = {"array.dataflow": dataflow, "array.overlap": overlap, "energy": energy}
+    found = {path: value for path, value in named.items() if value is not None}
+    found |= dict(_setting(text) for text in settings or ())
+    if "accelerators" in found:
+        raise InputError("--set accelerators: give -n ACCELERATORS instead")
+    return found
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """`path=value` with the value read as YAML."""
+    import yaml
+
+    path, equals, value = text.partition("=")
+    if not equals or not path.strip():
+        raise InputError(f"--set {text}: give PATH=VALUE, as in --set dram.latency_ns=0")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise InputError(f"--set {text}: {value!r} is no YAML value, as in --set dram.latency_ns=0") from None
+    if isinstance(parsed, str):  # YAML 1.1 takes 1e-3 for a word
+        try:
+            parsed = float(parsed)
+        except ValueError:
+            return path.strip(), parsed
+    return path.strip(), parsed

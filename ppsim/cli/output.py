@@ -1,0 +1,73 @@
+"""Where a command's tables, JSON and progress bars go."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+#: columns of what is printed when it does not go to a terminal
+WIDTH = 100
+
+
+def check_json(name: str | None) -> None:
+    """Complain about a file that cannot be written before anything is simulated."""
+    from ppsim.storage import check_file
+
+    if name is not None and name != "-":
+        check_file(Path(name))
+
+
+def write_json(name: str | None, document: Mapping[str, Any]) -> None:
+    """Write a command's JSON to its file, or to stdout for -."""
+    from ppsim.storage import json_text
+    from ppsim.storage import write_json as write
+
+    if name == "-":
+        sys.stdout.write(json_text(document))
+    elif name is not None:
+        write(Path(name), document)
+
+
+def console_for(json: str | None = None) -> Console:
+    """Where tables go: stdout, or stderr if the JSON has stdout for itself."""
+    from rich.console import Console
+
+    console = Console(stderr=json == "-", markup=False, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDTH
+    return console
+
+
+def say(console: Console, text: str, indent: str = "") -> None:
+    """A paragraph as wide as the console."""
+    from textwrap import fill
+
+    console.print(fill(text, console.width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False))
+
+
+def print_assumptions(console: Console, lines: Sequence[str]) -> None:
+    """What the numbers rest on, a paragraph each."""
+    console.print("Assumptions")
+    for line in lines:
+        say(console, line, indent="  ")
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr while something long runs, if somebody is there to see it."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
