@@ -53,7 +53,9 @@ def _layer(stage: Stage, index: int, trace: Trace, moved: Movement, before_fs: i
     activity = stage.activity
     cycles = cycles_in(end_fs, system.clock_hz) - cycles_in(before_fs, system.clock_hz)
     started = [time for time in trace.started[index] if time >= 0]
-    peak = system.peak_macs_per_s * (end_fs - before_fs) / FS_PER_S
+    # layers of branches overlap: what a layer computes, it computes after its inputs are there
+    ready_fs = min(max((trace.delivered[w][a] for w in stage.waits_for), default=0) for a in range(system.accelerators))
+    peak = system.peak_macs_per_s * (end_fs - ready_fs) / FS_PER_S
     paid = amounts(stage, moved, trace.program, end_fs - before_fs)
     return LayerResult(
         name=stage.name,

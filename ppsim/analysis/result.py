@@ -21,8 +21,8 @@ class LayerResult:
 
     `cycles` is its end minus the end of the layer before, in accelerator 0's clock; layers add up to the run.
     `span_cycles` goes from its first load, which may overlap the layer before, to its last delivery. `bound` names what
-    was busy longest. `utilisation` is MACs over the peak of all accelerators in that time. `energy` is pJ by component:
-    `amounts` at the prices of the system's energy table.
+    was busy longest. `utilisation` is MACs over the peak of all accelerators in the time from when its inputs are first
+    there to its end. `energy` is pJ by component: `amounts` at the prices of the system's energy table.
     """
 
     name: str

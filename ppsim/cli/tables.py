@@ -150,7 +150,7 @@ def comparison_table(comparison: Comparison) -> Group:
     """Speedup and energy reduction of the run and of its baselines over the unpruned network on one accelerator."""
     scopes = [("network,", comparison)]
     if comparison.pruned_layers:
-        scopes.append(("pruned part,", comparison.pruned_layers))
+        scopes.append(("pruned,", comparison.pruned_layers))
     heads = [f"{name}\n{head}" for name, _ in scopes for head in ("cycles", "speedup", "energy")]
     table = _table(("", *heads))
     for name in comparison.baselines:

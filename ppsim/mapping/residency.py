@@ -37,18 +37,18 @@ def residency(steps: list[Step], system: System, batch: int, bits: int) -> Resid
         for source in step.sources:
             readers[source].append(index)
     sums_bits = batch * system.accelerator(0).array.accumulator_bits
+    for index, step in enumerate(steps):  # what has to stay comes before what may
+        if between := _between_factors(step, bits):
+            room.take(range(index, index + 1), room.everywhere(between), must=step.name)
+        if step.partial_on:
+            room.take(range(index, index + 1), room.everywhere(step.features * sums_bits), must=step.name)
     for index, step in enumerate(steps[1:], start=1):
         inputs = step.input_reads()
         if _stageable(step) and not kept[inputs[0].step]:
             needed = room.largest(inputs[0].needs)
             staged[index] = room.take(range(index, index + 1), needed)
         made = room.largest(step.makes.made)
-        if between := _between_factors(step, bits):
-            room.take(range(index, index + 1), room.everywhere(between), must=step.name)
-        if step.partial_on:
-            sums = room.everywhere(step.features * sums_bits)
-            room.take(range(index, index + 1), sums, must=step.name)
-        elif not readers[index]:  # a result of the network: its place is DRAM
+        if not readers[index] and not step.partial_on:  # a result of the network: its place is DRAM
             held[index] = system.channels > 1 and room.take(range(index, index + 1), made)
         if readers[index]:
             size = [

@@ -6,7 +6,10 @@ from dataclasses import replace
 import pytest
 
 import ppsim
+from ppsim.baselines import iso_resources
 from ppsim.hardware.energy import COMPONENTS
+from ppsim.pruning.unstructured import unstructured
+from ppsim.workload.sparsity import DENSE
 
 
 @pytest.fixture(scope="module", params=["tetris", "shared-dram"])
@@ -43,7 +46,18 @@ def test_baselines_are_what_they_say(pruned_on_six):
     assert comparison.baselines["single-dense"] == ppsim.simulate(net.graph, one)
     assert comparison.baselines["single-pruned"] == ppsim.simulate(net, one)
     assert comparison.baselines["multi-dense"] == ppsim.simulate(net.graph, system)
-    assert list(comparison.baselines) == ["single-dense", "single-pruned", "multi-dense"]
+    rival, stored = unstructured(net), unstructured(net, DENSE)
+    assert comparison.baselines["multi-unstructured-compressed"] == ppsim.simulate(rival, system)
+    assert comparison.baselines["multi-unstructured-dense"] == ppsim.simulate(stored, system)
+    assert comparison.baselines["iso-resources"] == ppsim.simulate(net.graph, iso_resources(system))
+    assert list(comparison.baselines) == [
+        "single-dense",
+        "single-pruned",
+        "multi-dense",
+        "multi-unstructured-dense",
+        "multi-unstructured-compressed",
+        "iso-resources",
+    ]
     assert comparison.scope == "network"
     assert comparison.speedup == comparison.baselines["single-dense"].seconds / comparison.result.seconds
     assert comparison.energy_reduction == comparison.baselines["single-dense"].energy_pj / comparison.result.energy_pj
@@ -153,3 +167,49 @@ def test_both_engines_compare_alike():
     assert auto.energy_reduction == reference.energy_reduction
     with pytest.raises(ppsim.InputError, match="engine='fast' is unknown; accepted: auto, reference"):
         ppsim.simulate(net, system, engine="fast")
+
+
+def test_baselines_that_are_asked_for():
+    net = ppsim.partition(ppsim.gemm(1, 600, 400), 3, layers="*")
+    system = ppsim.load_system("tetris", accelerators=3)
+    assert list(ppsim.compare(net, system, baselines=["iso-resources"]).baselines) == [
+        "single-dense",
+        "single-pruned",
+        "iso-resources",
+    ]
+    with pytest.raises(ppsim.InputError, match="baseline 'single' is unknown; accepted: single-dense, single-pruned"):
+        ppsim.compare(net, system, baselines=["single"])
+    # an unpruned network has no pruned rivals
+    assert list(ppsim.compare(net.graph, system).baselines) == ["single-dense", "single-pruned", "iso-resources"]
+
+
+@pytest.mark.parametrize(("sharing", "channels"), [("private", 6), ("shared", 1), (4, 2)])
+def test_iso_resources_adds_everything_up(sharing, channels):
+    system = ppsim.load_system("tetris", accelerators=6, set={"dram.sharing": sharing, "energy.dram_background_w": 0.5})
+    one = iso_resources(system)
+    assert one.accelerators == one.channels == 1
+    assert one.peak_macs_per_s == system.peak_macs_per_s
+    assert one.accelerator(0).buffer.bytes == 6 * system.accelerator(0).buffer.bytes
+    assert one.accelerator(0).vector.lanes == 6 * system.accelerator(0).vector.lanes
+    assert one.dram.bandwidth_gb_s == channels * system.dram.bandwidth_gb_s
+    assert one.static_accelerators == system.static_accelerators == 6
+    assert one.energy.dram_background_w.value == pytest.approx(0.5 * channels)
+    assert iso_resources(ppsim.load_system("tetris", accelerators=1)).peak_macs_per_s == system.peak_macs_per_s / 6
+
+
+def test_the_rival_is_paid_fairly():
+    """Batch 1, one shared channel: 1/8 of the weights at 16 + 4 bits each take 20/16 of what blocks take."""
+    net = ppsim.partition(ppsim.gemm(1, 4096, 4096), 8, layers="*")
+    ideal = {"dram.efficiency_streaming": 1, "dram.efficiency_mixed": 1, "dram.latency_ns": 0}
+    os = {"array": {"rows": 12, "cols": 14, "dataflow": "os"}} | ideal
+    shared = ppsim.compare(net, ppsim.load_system("shared-dram", accelerators=8, set=os))
+    assert shared.speedup == pytest.approx(8, rel=0.01)
+    assert shared.speedup_of("multi-unstructured-compressed") == pytest.approx(8 * 16 / 20, rel=0.01)
+    assert shared.speedup_of("multi-unstructured-dense") == pytest.approx(1, rel=0.01)
+    private = ppsim.compare(net, ppsim.load_system("tetris", accelerators=8, set=os))
+    assert private.speedup == pytest.approx(64, rel=0.01)
+    # arrays take 28 bytes a cycle of dense weights and get 16 x 16/20 x 8 times as many zeros: compute-bound
+    cycles = ppsim.compute_cycles(1, 4096, 512, 12, 14, "os")
+    dense = 4096 * 4096 * 2 / 16
+    assert private.speedup_of("multi-unstructured-compressed") == pytest.approx(dense / cycles, rel=0.03)
+    assert dense / cycles == pytest.approx(13.8, abs=0.1)

@@ -137,7 +137,7 @@ def cuts(draw: st.DrawFn, units: tuple[int, int], taps: int, parts: int) -> Part
     out_assignment, out_sizes = assigned(outputs) if split == "outputs" else (None, (outputs,))
     sparsity = draw(st.sampled_from(SPARSITIES))
     rank = None
-    if split == "outputs" and not draw(st.integers(0, 3)):
+    if split == "outputs" and draw(st.integers(0, 2)) == 0:
         rank, sparsity = draw(st.integers(1, 3)), SPARSITIES[0]
     kept = []
     for size in out_sizes:
@@ -164,7 +164,7 @@ def cuts(draw: st.DrawFn, units: tuple[int, int], taps: int, parts: int) -> Part
 def networks(draw: st.DrawFn, accelerators: int) -> Net:
     """A graph, and as often one with some of its layers partitioned and placed on some of the accelerators."""
     graph = draw(graphs())
-    if not graph.divisible or draw(st.booleans()):
+    if not graph.divisible or draw(st.integers(0, 2)) == 0:
         return graph
     uncut = PartitionedGraph(graph, 1, {})
     chosen = draw(st.lists(st.sampled_from(graph.divisible), min_size=1, max_size=2, unique=True))

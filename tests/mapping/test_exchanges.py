@@ -241,9 +241,7 @@ def test_an_unknown_algorithm_is_refused_with_those_there_are(pattern):
     spec = replace(LINKS, **{pattern: "carrier pigeon"})
     made = [{a} if pattern == "all_gather" or a == 0 else set() for a in range(3)]
     accepted = ", ".join({"all_gather": ALL_GATHERS, "broadcast": BROADCASTS, "reduce": REDUCES}[pattern])
+    needs = [set().union(*made)] * 3
     with pytest.raises(ppsim.InputError) as caught:
-        if pattern == "reduce":
-            reduction(0, [1, 2], 4, spec)
-        else:
-            planned(made, [set().union(*made)] * 3, None, spec)
+        reduction(0, [1, 2], 4, spec) if pattern == "reduce" else planned(made, needs, None, spec)
     assert str(caught.value) == f"interconnect.{pattern}: 'carrier pigeon' is unknown; accepted: {accepted}"

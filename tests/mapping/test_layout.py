@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppsim.mapping.layout import Layout, length, merged, overlap, transfers
+from ppsim.mapping.layout import Layout, length, merged, overlap, scaled, transfers, within
 
 intervals = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=6)
 feature_sets = st.sets(st.integers(0, 15))
@@ -33,6 +33,31 @@ def test_length_counts_features(features):
 @given(feature_sets, feature_sets)
 def test_overlap_is_the_intersection(one, other):
     assert overlap(as_intervals(one), as_intervals(other)) == len(one & other)
+
+
+runs = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 3)), max_size=90)
+
+
+@given(runs, runs, st.integers(0, 9))
+def test_overlap_of_many_intervals(one, other, shift):
+    """More of them than are compared one by one, touching ones among them, from different beginnings."""
+    sets = []
+    for at, lengths in ((0, one), (shift, other)):
+        found = []
+        for size, gap in lengths:
+            found.append((at, at + size))
+            at += size + gap
+        sets.append(tuple(found))
+    shared = len(as_set(sets[0]) & as_set(sets[1]))
+    assert overlap(*sets) == overlap(*reversed(sets)) == shared
+
+
+@given(feature_sets, st.integers(0, 15), st.integers(0, 15))
+def test_what_of_a_set_lies_within(features, low, size):
+    """Counted from the lower end; pieces that touch may stay apart."""
+    found = within(as_intervals(features), low, low + size)
+    assert as_set(found) == {f - low for f in features if low <= f < low + size}
+    assert all(a < b for a, b in found)
 
 
 @given(st.lists(intervals, max_size=3), st.lists(intervals, max_size=3))
@@ -80,3 +105,8 @@ def test_scaling_follows_whole_channels(channels, per_channel_in, per_channel_ou
     layout = Layout(made).scaled(channels * per_channel_out, channels * per_channel_in)
     assert layout.made == (((0, cut * per_channel_out),), ((cut * per_channel_out, channels * per_channel_out),))
     assert [layout.count(a) for a in (0, 1)] == [cut * per_channel_out, (channels - cut) * per_channel_out]
+
+
+@given(feature_sets, st.integers(1, 4))
+def test_units_as_features(units, factor):
+    assert as_set(scaled(as_intervals(units), factor)) == {f for f in range(99) if f // factor in units}

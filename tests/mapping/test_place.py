@@ -1,88 +1,26 @@
 """Programs against their networks: nothing is lost or made up between layers, accelerators, DRAM and links."""
 
 from dataclasses import replace
-from itertools import pairwise
 from math import prod
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from placements import Net, as_set, graph_of, layers_of, placements
 
 import ppsim
-from ppsim.hardware.array import ArraySpec
-from ppsim.hardware.buffers import BufferSpec, VectorSpec
+from ppsim.mapping.communication import exchange, reduction
+from ppsim.mapping.division import steps_of
 from ppsim.mapping.layout import merged
 from ppsim.mapping.place import place
 from ppsim.mapping.program import Program
 from ppsim.mapping.residency import residency
-from ppsim.mapping.steps import Step, steps_of
+from ppsim.mapping.steps import Step
 from ppsim.workload.graph import LayerGraph
-from ppsim.workload.layers import Conv, Elementwise, Flatten, Linear, Pool, Softmax
-from ppsim.workload.partitioned import PartitionedGraph
+from ppsim.workload.layers import Elementwise, Linear
+from ppsim.workload.partitioned import Kept, PartitionedGraph, PartitionedLayer
 
-Net = LayerGraph | PartitionedGraph
-
-
-@st.composite
-def networks(draw: st.DrawFn) -> Net:
-    """Convolutions, pooling and linear layers, now and then with a branch; some of the linear layers partitioned."""
-    layers = []
-    shape: tuple[int, ...] = (draw(st.integers(1, 30)),)
-    if draw(st.booleans()):
-        groups = draw(st.sampled_from((1, 1, 2)))
-        shape = (groups * draw(st.integers(1, 3)), draw(st.integers(4, 8)), draw(st.integers(4, 8)))
-        layers.append(
-            Conv(name="c0", out_channels=groups * draw(st.integers(1, 6)), kernel=(3, 3), padding=(1, 1), groups=groups)
-        )
-        if draw(st.booleans()):
-            layers.append(Elementwise(name="r0"))
-        if draw(st.booleans()):
-            layers.append(Pool(name="p0", kernel=(2, 2)))
-        if draw(st.booleans()):
-            layers.append(Conv(name="c1", out_channels=draw(st.integers(1, 5)), kernel=(2, 3), stride=(2, 1)))
-            assume(layers[-2].name != "p0" or min(shape[1:]) >= 6)
-        layers.append(Flatten(name="flat"))
-    for i in range(draw(st.integers(1, 3))):
-        layers.append(Linear(name=f"fc{i}", out_features=draw(st.integers(1, 30))))
-        if draw(st.booleans()):
-            layers.append(Elementwise(name=f"relu{i}"))
-    if draw(st.booleans()):
-        layers.append(Softmax(name="softmax"))
-    if draw(st.integers(0, 3)) == 0:
-        layers.append(Linear(name="side", out_features=draw(st.integers(1, 9)), inputs=("fc0",)))
-    net = LayerGraph("net", shape, tuple(layers), draw(st.integers(1, 3)), draw(st.sampled_from((None, 8))))
-    if draw(st.booleans()):
-        linear = [layer.name for layer in layers if isinstance(layer, Linear)]
-        chosen = draw(st.lists(st.sampled_from(linear), min_size=1, unique=True))
-        most = min(min(net.gemm_of(name).k, net.gemm_of(name).n) for name in chosen)
-        parts = draw(st.integers(1, min(most, 7)))
-        keep = draw(st.none() | st.floats(1 / parts, 1))
-        return ppsim.partition(net, parts, layers=",".join(chosen), keep=keep)
-    return net
-
-
-@st.composite
-def systems(draw: st.DrawFn) -> ppsim.System:
-    system = ppsim.load_system("tetris", accelerators=draw(st.integers(1, 5)))
-    return replace(
-        system,
-        array=ArraySpec(
-            rows=draw(st.integers(1, 6)),
-            cols=draw(st.integers(1, 6)),
-            count=draw(st.integers(1, 2)),
-            dataflow=draw(st.sampled_from(("os", "ws", "is"))),
-            overlap=draw(st.booleans()),
-            accumulator_depth=draw(st.sampled_from((None, 8))),
-        ),
-        buffer=BufferSpec(
-            kib=draw(st.sampled_from((0.5, 1, 2, 64))),
-            bandwidth_bytes_per_cycle=draw(st.sampled_from((8, 256))),
-            activation_fraction=draw(st.sampled_from((0, 0.3, 0.7))),
-        ),
-        vector=VectorSpec(lanes=3, enabled=draw(st.booleans())),
-        dram=replace(system.dram, sharing=draw(st.sampled_from(("private", "shared", 2)))),
-    )
+many = settings(max_examples=50, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 
 
 def placed(net: Net, system: ppsim.System) -> Program:
@@ -93,113 +31,160 @@ def placed(net: Net, system: ppsim.System) -> Program:
         raise
 
 
-def graph_of(net: Net) -> LayerGraph:
-    return net.graph if isinstance(net, PartitionedGraph) else net
+def readers_of(steps: list[Step], index: int) -> list[Step]:
+    return [step for step in steps if index in step.sources]
 
 
-def as_set(pieces) -> set[int]:
-    return {feature for low, high in pieces for feature in range(low, high)}
-
-
-def results(program: Program) -> list[int]:
-    read = {source for stage in program.stages for source in stage.waits_for}
-    return [index for index in range(len(program.stages)) if index not in read]
-
-
-many = settings(max_examples=70, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
-
-
-@many
-@given(networks(), systems())
-def test_macs_and_vector_operations_are_those_of_the_network(net, system):
-    program, graph = placed(net, system), graph_of(net)
-    assert sum(stage.activity.macs for stage in program.stages) == net.macs
-    operations = sum(layer.vector_operations(graph.input_shape_of(layer.name), graph.batch) for layer in graph.layers)
-    assert sum(stage.activity.vector_operations for stage in program.stages) == operations * system.vector.enabled
-    assert program.word_bits == (graph.bits or 16)
-
-
-@many
-@given(networks(), systems())
-def test_every_layer_runs_once_after_what_it_reads(net, system):
-    program, graph = placed(net, system), graph_of(net)
-    moved = [layer.name for layer in graph.layers if not isinstance(layer, Flatten)]
-    assert [name for stage in program.stages for name in stage.layers] == ["input", *moved]
-    at = {name: index for index, stage in enumerate(program.stages) for name in stage.layers}
-    for index, stage in enumerate(program.stages[1:], start=1):
-        source = graph.sources[stage.name]
-        while isinstance(graph[source] if source != "input" else None, Flatten):
-            source = graph.sources[source]
-        assert stage.waits_for == (at[source],)
-        assert at[source] < index
-
-
-@many
-@given(networks(), systems())
-def test_weights_are_loaded_at_least_once(net, system):
-    """Exactly once for one input of linear layers; otherwise possibly again for each block of rows."""
-    program, graph = placed(net, system), graph_of(net)
-    partitioned = net.layers if isinstance(net, PartitionedGraph) else {}
-    for stage in program.stages[1:]:
-        product = graph.gemm_of(stage.name)
-        kept = partitioned[stage.name].weights if stage.name in partitioned else product.weights if product else 0
-        loaded = stage.activity.weight_bits
-        if product is None or product.m == 1:
-            assert loaded == kept * program.word_bits
+def bits_of_weights(net: Net, step: Step, word: int) -> int:
+    """Bits in DRAM of all weights of a product, and of what is looked up in tables."""
+    if step.name not in layers_of(net):
+        gemm = graph_of(net).gemm_of(step.name)
+        return 0 if gemm is None or step.layer.between_activations else gemm.weights * word
+    layer, taps = net.layers[step.name], net.taps(step.name)
+    word, bits = layer.weight_bits or word, 0
+    for q, outputs in enumerate(layer.out_sizes):
+        units = sum(block.units for block in layer.kept[q])
+        nonzeros = sum(
+            block.units * taps * outputs if block.nonzeros is None else block.nonzeros for block in layer.kept[q]
+        )
+        together = [[block] for block in layer.kept[q]] if layer.split == "inputs" else [layer.kept[q]]
+        if layer.rank is not None:
+            bits += (units * taps + outputs) * layer.rank * word if units else 0
+        elif layer.sparsity.kind == "compressed":
+            bits += nonzeros * (word + layer.sparsity.index_bits)
+        elif layer.sparsity.kind == "n:m":
+            rows = sum(-(-sum(block.units for block in blocks) * taps * 2 // 4) for blocks in together)
+            bits += rows * outputs * (word + 2)
         else:
-            assert loaded >= kept * program.word_bits
-            assert loaded % program.word_bits == 0
+            bits += units * taps * outputs * word
+    return bits
 
 
 @many
-@given(networks(), systems())
-def test_arrays_never_beat_their_peak(net, system):
-    for stage in placed(net, system).stages:
-        for nests in stage.work:
-            for nest in nests:
-                assert nest.compute_cycles * system.array.peak_macs_per_cycle >= nest.activity.macs
+@given(placements())
+def test_work_is_that_of_the_network(case):
+    """MACs and operations are conserved, weights are loaded at least once unless they are on chip from the start."""
+    net, system, program = case
+    graph, steps = graph_of(net), steps_of(net, system, program.word_bits)
+    assert program.word_bits == (graph.bits or 16)
+    assert len(program.stages) == len(steps)
+    assert sum(stage.activity.macs for stage in program.stages) == net.macs
+    assert len(program.resident) == system.accelerators
+    assert not any(program.resident) or system.weights == "resident"
+    for index, (stage, step) in enumerate(zip(program.stages, steps, strict=True)):
+        assert stage.waits_for == step.sources
+        assert stage.layers == (step.name, *(layer.name for layer in step.fused))
+        assert stage.kind == ("input" if not index else "product" if step.is_product else "vector")
+        enabled = [kind.vector.enabled for kind in system.kinds]
+        if len(set(enabled)) == 1:
+            copies = system.accelerators if step.makes.replicated and index else 1
+            assert stage.activity.vector_operations == step.vector_operations * copies * enabled[0]
+        cold = [a for a in range(system.accelerators) if not program.resident[a]]
+        loaded = [sum(nest.activity.weight_bits for nest in nests) for nests in stage.work]
+        rows = graph.gemm_of(step.name).m if index and graph.gemm_of(step.name) else 1
+        if step.reads and step.reads[-1].as_weights:
+            # an operand that is an activation: all of it, unless it stays on chip; for each block of rows perhaps
+            right = [len(as_set(r.needs[a])) for a in range(system.accelerators) for r in step.reads if r.as_weights]
+            on_chip = not any(loaded)
+            once = 0 if on_chip else sum(right) * graph.batch * program.word_bits
+        else:
+            assert all(bits == 0 for a, bits in enumerate(loaded) if a not in cold)
+            if len(cold) < system.accelerators:
+                continue
+            once = bits_of_weights(net, step, program.word_bits)
+        assert once <= sum(loaded) <= once * rows
+        if once:
+            assert sum(loaded) % once == 0 or system.accelerators > 1
 
 
 @many
-@given(networks(), systems())
-def test_bursts_hold_the_bits_that_move(net, system):
+@given(placements())
+def test_tiles_are_whole_bursts_and_no_array_beats_its_peak(case):
+    _, system, program = case
     burst = system.dram.burst_bytes
-    for stage in placed(net, system).stages:
-        for nests in stage.work:
+    for stage in program.stages:
+        for a, nests in enumerate(stage.work):
             for nest in nests:
                 activity = nest.activity
                 bits = activity.weight_bits + activity.input_bits + activity.output_bits
                 assert nest.dram_bytes % burst == 0
                 assert bits <= 8 * nest.dram_bytes < bits + 8 * burst * 3 * nest.length
+                peak = system.accelerator(a).array.peak_macs_per_cycle
+                assert nest.compute_cycles * peak >= activity.macs
 
 
 @many
-@given(networks(), systems())
-def test_outputs_go_to_dram_once_or_stay(net, system):
-    """An activation that leaves the chip is written once by its makers; results end in accelerator 0's DRAM."""
-    program, graph = placed(net, system), graph_of(net)
-    for index, stage in enumerate(program.stages[1:], start=1):
-        size = prod(graph.shapes[stage.layers[-1]]) * graph.batch * program.word_bits
+@given(placements())
+def test_activations_go_to_dram_once_or_stay(case):
+    """What leaves the chip is written once by those who make it; results end in accelerator 0's DRAM."""
+    net, system, program = case
+    graph, steps = graph_of(net), steps_of(net, system, program.word_bits)
+    stays = residency(steps, system, graph.batch, program.word_bits)
+    feature = graph.batch * program.word_bits
+    for index, (stage, step) in enumerate(zip(program.stages, steps, strict=True)):
+        if not index:
+            assert not any(stage.work)
+            continue
+        made = [feature * step.makes.count(a) for a in range(system.accelerators)]
         written = [sum(nest.activity.output_bits for nest in nests) for nests in stage.work]
-        if index in results(program):
-            near = [a for a in range(system.accelerators) if system.channel_of(a) == system.channel_of(0)]
-            sent = [m for m in stage.messages if m.bytes]
-            assert all(m.destination == 0 and m.written and m.source not in near for m in sent)
-            assert sum(written[a] for a in near) + 8 * sum(m.bytes for m in sent) == size
-            for m in sent:  # what a far accelerator sends it holds, or reads back from its own DRAM
-                rounded = system.dram.rounded(m.bytes)
-                assert (written[m.source], stage.reads[m.source]) in ((0, 0), (8 * m.bytes, rounded))
+        sent = [m for m in stage.messages if m.bytes and not m.sums and m.route]
+        if step.partial_on:
+            assert not any(written)
+            stored = [m for m in stage.messages if m.source == m.destination]
+            assert [(m.source, m.written, m.sums, m.route) for m in stored] == (
+                [] if stays.kept[index] else [(0, True, 0, ())]
+            )
+            assert all(m.bytes == -(-feature * step.features // 8) for m in stored)
+            assert all(not m.written for m in stage.messages if m.sums)
+        elif readers_of(steps, index):
+            assert written == ([0] * len(made) if stays.kept[index] else made)
         else:
-            assert sum(written) in (0, size)
-            stays = not any(written)
-            assert not (stays and any(stage.reads))
-            assert not any(stays and m.written for m in stage.messages)
+            near = [a for a in range(system.accelerators) if system.channel_of(a) == system.channel_of(0)]
+            assert all(m.destination == 0 and m.written and m.source not in near for m in sent)
+            for a in range(system.accelerators):  # what a far accelerator sends it holds, or reads back
+                assert written[a] == (0 if a not in near and stays.held[index] else made[a])
+            if not stays.held[index]:  # one of each channel sends what all behind it made
+                assert 8 * sum(stage.reads) >= sum(made[a] for a in range(system.accelerators) if a not in near)
+            else:
+                assert not any(stage.reads)
+            far = sum(made[a] for a in range(system.accelerators) if a not in near)
+            assert far <= 8 * sum(m.bytes for m in sent) <= far + 7 * len(sent)
+        if stays.kept[index]:
+            assert not any(stage.reads)
+            assert not any(m.written for m in stage.messages)
+        else:
+            assert all(m.written for m in sent)
 
 
 @many
-@given(networks(), systems())
-def test_rates_are_those_of_what_moves(net, system):
-    program = placed(net, system)
+@given(placements())
+def test_inputs_are_loaded_from_dram_unless_they_are_on_chip(case):
+    """Vector layers load each feature once; products at least once what they need, staged ones exactly that."""
+    net, system, program = case
+    graph, steps = graph_of(net), steps_of(net, system, program.word_bits)
+    stays = residency(steps, system, graph.batch, program.word_bits)
+    feature = graph.batch * program.word_bits
+    for index, (stage, step) in enumerate(zip(program.stages, steps, strict=True)):
+        for a, nests in enumerate(stage.work):
+            loaded = sum(nest.activity.input_bits for nest in nests)
+            away = [as_set(r.needs[a]) for r in step.input_reads() if not stays.kept[r.step]]
+            once = feature * sum(map(len, away))
+            if not step.is_product:
+                table = step.table_features[a] if step.table_features and nests else 0
+                assert loaded == (once + feature * table if nests else 0)
+            elif not nests or not away:
+                assert loaded == 0
+            elif stays.staged[index]:
+                assert loaded == feature * sum(product.input_features for product in step.products[a])
+                assert loaded >= once
+            elif step.window is None:
+                assert loaded >= once
+
+
+@many
+@given(placements())
+def test_rates_are_those_of_what_moves(case):
+    _, system, program = case
     for stage in program.stages:
         read, written = [0] * system.channels, [0] * system.channels
         for a, nests in enumerate(stage.work):
@@ -213,118 +198,47 @@ def test_rates_are_those_of_what_moves(net, system):
 
 
 @many
-@given(networks(), systems())
-def test_messages_carry_what_is_needed_and_made_elsewhere(net, system):
-    program, steps, graph = placed(net, system), steps_of(net, system.accelerators), graph_of(net)
+@given(placements())
+def test_messages_carry_what_is_needed_elsewhere(case):
+    """As many bytes arrive behind each channel (in each scratchpad) as are needed there and made elsewhere."""
+    net, system, program = case
+    graph, steps = graph_of(net), steps_of(net, system, program.word_bits)
+    stays = residency(steps, system, graph.batch, program.word_bits)
     feature_bits = graph.batch * program.word_bits
-    assert len(program.stages) == len(steps)
+    everyone = range(system.accelerators)
     for index, (stage, step) in enumerate(zip(program.stages, steps, strict=True)):
-        readers = [reader for reader in steps[index + 1 :] if reader.source == index]
-        kept = not any(nest.activity.output_bits for nests in stage.work for nest in nests) and index > 0
-        found = {(m.source, m.destination): m for m in stage.messages}
-        assert len(found) == len(stage.messages)
-        for source in range(system.accelerators):
-            for destination in range(system.accelerators):
-                needed = set().union(*(as_set(reader.needs[destination]) for reader in readers))
-                if not readers and destination == 0:
-                    needed = set(range(step.features))
-                shared = as_set(step.makes.made[source]) & needed if not step.makes.replicated else set()
-                message = found.pop((source, destination), None)
-                if source == destination or not shared:
-                    assert message is None
-                    continue
-                same = system.channel_of(source) == system.channel_of(destination)
-                if not message.bytes:  # only a synchronisation: the data lies in a DRAM that both read
-                    assert same
-                    assert not kept
-                    assert (message.route, message.written) == ((), False)
-                    continue
-                assert message.bytes == -(-len(shared) * feature_bits // 8)
-                links = [program.links[link] for link in message.route]
-                assert links == list(system.interconnect.route(system.accelerators, source, destination))
-                assert (links[0][0], links[-1][1]) == (source, destination)
-                assert all(before[1] == after[0] for before, after in pairwise(links))
-        assert not found
-
-
-@many
-@given(networks(), st.integers(1, 5))
-def test_steps_make_everything_once_and_read_all_they_need(net, accelerators):
-    graph = graph_of(net)
-    steps = steps_of(net, accelerators)
-    partitioned = net.layers if isinstance(net, PartitionedGraph) else {}
-    for step in steps[1:]:
-        made = [as_set(pieces) for pieces in step.makes.made]
-        assert sorted(f for features in made for f in features) == list(range(step.features))
-        source = steps[step.source].features
-        if step.name in partitioned:
-            layer = partitioned[step.name]
-            first_in, first_out = np.cumsum([0, *layer.in_sizes]), np.cumsum([0, *layer.out_sizes])
-            for a in range(accelerators):
-                mine = range(a, layer.parts, accelerators)  # part p runs on accelerator p mod P
-                assert made[a] == as_set((first_out[p], first_out[p + 1]) for p in mine)
-                kept = [(first_in[b.part], first_in[b.part] + b.units) for p in mine for b in layer.kept[p]]
-                assert as_set(step.needs[a]) == as_set(kept)
-                assert [(p.gemm.k, p.gemm.n) for p in step.products[a]] == [
-                    (layer.fan_in(p), layer.out_sizes[p]) for p in mine
-                ]
-        elif isinstance(step.layer, Softmax):
-            assert [len(features) for features in made] == [step.features] + [0] * (accelerators - 1)
-            assert as_set(step.needs[0]) == set(range(source))
-        elif isinstance(step.layer, Conv) and step.layer.groups > 1:
-            per_in, per_out = source // step.layer.groups, step.features // step.layer.groups
-            for a in range(accelerators):
-                assert as_set(step.needs[a]) == {f for f in range(source) if f // per_in * per_out in made[a]}
-        elif graph.gemm_of(step.name):
-            assert max(map(len, made)) - min(map(len, made)) <= step.features // graph.gemm_of(step.name).n
-            for a in range(accelerators):
-                assert as_set(step.needs[a]) == (set(range(source)) if made[a] else set())
-        else:  # pooling, or a pointwise layer of its own: where its inputs were made
-            for a in range(accelerators):
-                assert as_set(step.needs[a]) == {f for f in range(source) if f * step.features // source in made[a]}
-
-
-def held(steps: list[Step], stays, index: int, a: int, feature_bits: int) -> int:
-    """Bytes of activations that accelerator a holds while step `index` runs, from what each step makes and needs."""
-    features = len(as_set(steps[index].needs[a])) if stays.staged[index] else 0
-    for j, step in enumerate(steps):
-        readers = [r for r in range(len(steps)) if r and steps[r].source == j]
-        if stays.held[j] and j == index:
-            features += len(as_set(step.makes.made[a]))
-        if not stays.kept[j] or j > index or max(readers) < index:
-            continue
-        if j == index:
-            features += len(as_set(step.makes.made[a]))
-        else:
-            features += len(set().union(*(as_set(steps[r].needs[a]) for r in readers)))
-    return features * feature_bits // 8
-
-
-@many
-@given(networks(), st.integers(1, 5), st.integers(0, 2000), st.booleans())
-def test_what_stays_on_chip_never_exceeds_its_budget(net, accelerators, budget, sends_results):
-    steps, feature_bits = steps_of(net, accelerators), graph_of(net).batch * 16
-    stays = residency(steps, feature_bits, budget, sends_results)
-    for s, reserved in enumerate(stays.reserved_bytes):
-        assert max(held(steps, stays, s, a, feature_bits) for a in range(accelerators)) <= reserved <= budget
-    assert not stays.kept[0]
-    for index, step in enumerate(steps):
-        read = any(other.source == index for other in steps[1:])
-        assert read or not stays.kept[index]  # results have their place in DRAM
-        assert not stays.held[index] or (sends_results and not read)
-        assert not (stays.staged[index] and stays.kept[step.source])
-
-
-@given(networks(), st.integers(1, 5))
-def test_all_stays_with_room_and_nothing_without(net, accelerators):
-    steps = steps_of(net, accelerators)
-    read = [any(other.source == index for other in steps[1:]) for index in range(len(steps))]
-    stays = residency(steps, 16, 10**9, sends_results=True)
-    assert list(stays.kept) == [index > 0 and read[index] for index in range(len(steps))]
-    assert [step.source == 0 and index > 0 for index, step in enumerate(steps)] == list(stays.staged)
-    assert list(stays.held) == [index > 0 and not read[index] for index in range(len(steps))]
-    nothing = residency(steps, 16, 0, sends_results=True)
-    assert not any((*nothing.kept, *nothing.staged, *nothing.held, *nothing.reserved_bytes))
+        for number, m in enumerate(stage.messages):
+            assert all(before < number and stage.messages[before].destination == m.source for before in m.after)
+            links = [program.links[link] for link in m.route]
+            assert m.bytes or not (links or m.written or m.sums)
+            if m.bytes:
+                assert links == list(system.interconnect.route(system.accelerators, m.source, m.destination))
+        moved = [m for m in stage.messages if m.route and not m.sums]
+        made = [as_set(intervals) for intervals in step.makes.made]
+        readers = readers_of(steps, index)
+        needs = [{f for s in readers for r in s.reads if r.step == index for f in as_set(r.needs[a])} for a in everyone]
+        if not readers:
+            needs[0] = set(range(step.features))
+        place_of = list(everyone) if stays.kept[index] else [system.channel_of(a) for a in everyone]
+        for own in set(place_of):
+            behind = [a for a in everyone if place_of[a] == own]
+            here = set().union(*(made[a] for a in behind))
+            missing = set().union(*(needs[a] for a in behind)) - here
+            come = [m for m in moved if m.destination in behind]
+            assert all(m.source not in behind for m in come)
+            size = len(missing) * feature_bits if not step.makes.replicated else 0
+            assert size <= 8 * sum(m.bytes for m in come) <= size + 7 * len(come)
+        if step.partial_on:
+            sums = [m for m in stage.messages if m.sums]
+            assert len(sums) == len(set(step.partial_on) - {0})
+            assert {m.source for m in sums} == set(step.partial_on) - {0}
+            width = system.accelerator(0).array.accumulator_bits
+            for m in sums:
+                assert m.sums == step.features * graph.batch
+                assert m.bytes == -(-m.sums * width // 8)
+            ends = {n for n, m in enumerate(stage.messages) if m.sums and m.destination == 0}
+            assert all(m.after for m in stage.messages if not m.sums)  # nothing goes on before the sums are complete
+            assert all(set(m.after) >= ends for m in stage.messages if m.source == 0 and not m.sums)
 
 
 def single(m: int, k: int, n: int, dataflow: str, overlap: bool, rows: int, cols: int, kib: float) -> Program:
@@ -379,14 +293,68 @@ def test_merged_needs_of_two_readers():
     assert merged([(0, 2), (2, 4)]) == ((0, 4),)
 
 
-def test_a_pointwise_layer_runs_with_its_producer_unless_another_layer_reads_that_too():
-    fc, relu = Linear(name="fc", out_features=4), Elementwise(name="relu")
-    system = ppsim.load_system("tetris", accelerators=2)
-    after = Linear(name="after", out_features=2)
-    alone = place(LayerGraph("net", (4,), (fc, relu, after)), system)
-    assert [stage.layers for stage in alone.stages] == [("input",), ("fc", "relu"), ("after",)]
-    both = place(LayerGraph("net", (4,), (fc, relu, replace(after, inputs=("fc",)))), system)
-    assert [stage.layers for stage in both.stages] == [("input",), ("fc",), ("relu",), ("after",)]
-    first = place(LayerGraph("net", (4,), (relu, fc)), system)
-    assert [stage.layers for stage in first.stages] == [("input",), ("relu",), ("fc",)]
-    assert [stage.kind for stage in first.stages] == ["input", "vector", "product"]
+def test_weights_that_fit_are_on_chip_from_the_start():
+    """A share of all weights beside tiles and activations, for each accelerator by itself; activations come as ever."""
+    layers = (Linear(name="a", out_features=64), Linear(name="b", out_features=64))
+    layer = PartitionedLayer((60, 4), (60, 4), ((Kept(0, 60),), (Kept(1, 4),)))
+    net = PartitionedGraph(LayerGraph("net", (64,), layers), 2, {"a": layer, "b": layer})
+    settings_ = {"buffer.kib": 10, "weights": "resident"}
+    program = place(net, ppsim.load_system("tetris", accelerators=2, set=settings_))
+    assert program.resident == (False, True)  # 14,400 bytes do not fit, 64 do
+    for stage in program.stages[1:]:
+        (cold,), (resident,) = stage.work
+        assert cold.activity.weight_bits == 60 * 60 * 16
+        assert resident.activity.weight_bits == 0
+        assert resident.weight_space < cold.weight_space + 10 * 1024
+    roomy = place(net, ppsim.load_system("tetris", accelerators=2, set=settings_ | {"buffer.kib": 64}))
+    assert roomy.resident == (True, True)
+    assert sum(stage.activity.weight_bits for stage in roomy.stages) == 0
+    assert place(net, ppsim.load_system("tetris", accelerators=2, set={"buffer.kib": 64})).resident == (False, False)
+
+
+def test_exchanges_are_those_that_are_planned():
+    """Ring and tree by name reach the program, with what each message waits for."""
+    layers = (Linear(name="a", out_features=8), Linear(name="b", out_features=8))
+    sums = PartitionedLayer((1,) * 8, (8,), (tuple(Kept(p, 1) for p in range(8)),), split="inputs")
+    graph = LayerGraph("net", (8,), layers)
+    links = {"interconnect.all_gather": "ring", "interconnect.reduce": "tree"}
+    system = ppsim.load_system("tetris", accelerators=8, set=links)
+    steps = steps_of(graph, system, 16)
+    plan = exchange(steps[1].makes, steps[2].reads[0].needs, None, system.interconnect)
+    found = [(m.source, m.destination, m.after) for m in place(graph, system).stages[1].messages]
+    assert found == [(s.source, s.destination, s.after) for s in plan.sends]
+    assert any(after for _, _, after in found)
+    messages = place(PartitionedGraph(graph, 8, {"b": sums}), system).stages[2].messages
+    planned = reduction(0, range(1, 8), 8, system.interconnect)
+    assert [(m.source, m.destination, m.after) for m in messages if m.sums] == [
+        (s.source, s.destination, s.after) for s in planned
+    ]
+    (stored,) = (m for m in messages if not m.sums)
+    assert (stored.source, stored.destination, stored.bytes, stored.written) == (0, 0, 16, True)
+    assert stored.after == tuple(n for n, s in enumerate(planned) if s.destination == 0)
+
+
+@pytest.mark.parametrize("pattern", ["all_gather", "broadcast", "reduce"])
+def test_an_unknown_exchange_algorithm(pattern):
+    system = ppsim.load_system("tetris", accelerators=4, set={f"interconnect.{pattern}": "pigeons"})
+    layers = (Linear(name="a", out_features=8), Elementwise(name="r"), Linear(name="b", out_features=8))
+    graph = LayerGraph("net", (8,), layers)
+    cut = PartitionedLayer((2,) * 4, (8,), (tuple(Kept(p, 2) for p in range(4)),), split="inputs")
+    net = graph if pattern == "all_gather" else PartitionedGraph(graph, 4, {"a": cut})
+    with pytest.raises(ppsim.InputError, match=rf"interconnect\.{pattern}: 'pigeons' is unknown; accepted: unicast, "):
+        place(net, system)
+
+
+def test_parts_placed_where_there_is_no_accelerator():
+    layer = PartitionedLayer((2, 2), (2, 2), ((Kept(0, 2),), (Kept(1, 2),)))
+    net = PartitionedGraph(LayerGraph("net", (4,), (Linear(name="a", out_features=4),)), 2, {"a": layer}, (0, 5))
+    with pytest.raises(ppsim.InputError) as caught:
+        place(net, ppsim.load_system("tetris", accelerators=2))
+    assert str(caught.value) == (
+        "tetris: net: placement: part 1 is on accelerator 5, and there are 2 (0 to 1); give at least 6 accelerators"
+    )
+
+
+def test_a_product_too_large_to_count():
+    with pytest.raises(ppsim.InputError, match=r"^tetris: layer 'gemm': a \d+x\d+x\d+ product is too large"):
+        place(ppsim.gemm(1 << 20, 1 << 19, 1 << 19), ppsim.load_system("tetris", accelerators=1))
