@@ -76,16 +76,18 @@ def _bound(stage: Stage, program: Program) -> str:
     """What is busy longest in a stage: the busiest array, vector unit, channel or link."""
     system = program.system
     channels = [0] * system.channels
-    compute = vector = 0.0
+    compute = 0.0
+    vector = []
     for a, nests in enumerate(stage.work):
         clock = system.accelerator(a).clock_hz
         channels[system.channel_of(a)] += sum(nest.dram_bytes for nest in nests) + stage.reads[a]
         compute = max(compute, sum(nest.compute_cycles for nest in nests) / clock)
-        vector = max(vector, sum(nest.vector_cycles for nest in nests) / clock)
+        vector.append(sum(nest.vector_cycles for nest in nests) / clock)
     links: dict[int, int] = {}
     for message in stage.messages:
         if message.written:
-            channels[system.channel_of(message.destination)] += message.bytes
+            channels[system.channel_of(message.destination)] += system.dram.rounded(message.bytes)
+        vector[message.destination] += system.accelerator(message.destination).vector_fs(message.sums) / FS_PER_S
         for link in message.route:
             links[link] = links.get(link, 0) + message.bytes
     carried = (size / system.interconnect.link(program.links[link]).rate for link, size in links.items())
@@ -93,7 +95,7 @@ def _bound(stage: Stage, program: Program) -> str:
         "compute": compute,
         "DRAM": max(moved / rate for moved, rate in zip(channels, stage.rates, strict=True)),
         "link": 0.0 if system.interconnect.ideal else max(carried, default=0.0),
-        "vector": vector,
+        "vector": max(vector),
     }
     bound = max(busy, key=busy.__getitem__)
     array_cycles = sum(nest.compute_cycles * count for nest, count in stage.nests.items())

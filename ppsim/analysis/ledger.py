@@ -17,7 +17,8 @@ class Movement:
     """Bytes a stage moves: on DRAM channels, over links (once a message), in scratchpads for messages; and its sums.
 
     `router_bytes` are counted once a hop, `hop_bytes` too but on links alone whose energy is the table's; `own_link_pj`
-    is the energy of the others. `sums` are numbers added up on arrival.
+    is the energy of the others. `exchange_sram_bytes` are by accelerator. `sums` are numbers added up on arrival, and
+    `sum_operations` those of them that a vector unit is paid for.
     """
 
     dram_bytes: int
@@ -25,8 +26,9 @@ class Movement:
     hop_bytes: int
     router_bytes: int
     own_link_pj: float
-    exchange_sram_bytes: int
+    exchange_sram_bytes: tuple[int, ...]
     sums: int
+    sum_operations: int
 
 
 def movement(stage: Stage, program: Program) -> Movement:
@@ -34,11 +36,18 @@ def movement(stage: Stage, program: Program) -> Movement:
     system = program.system
     specs = [system.interconnect.link(link) for link in program.links]
     tiles = sum(nest.dram_bytes * count for nest, count in stage.nests.items())
-    written = sent = hops = 0
+    written = sent = hops = operations = 0
     own = 0.0
+    sram = list(stage.reads)
     for message in stage.messages:
-        written += system.dram.rounded(message.bytes) if message.written else 0
-        sent += message.bytes if message.source != message.destination else 0
+        if message.written:
+            written += (size := system.dram.rounded(message.bytes))
+            sram[message.destination] += size
+        if message.source != message.destination:
+            sent += message.bytes
+            sram[message.source] += message.bytes
+            sram[message.destination] += message.bytes
+        operations += message.sums if system.accelerator(message.destination).vector.enabled else 0
         for link in message.route:
             if (pj := specs[link].pj_per_bit) is None:
                 hops += message.bytes
@@ -50,8 +59,9 @@ def movement(stage: Stage, program: Program) -> Movement:
         hop_bytes=hops,
         router_bytes=sum(message.bytes * len(message.route) for message in stage.messages),
         own_link_pj=own,
-        exchange_sram_bytes=2 * sent + sum(stage.reads) + written,
+        exchange_sram_bytes=tuple(sram),
         sums=sum(message.sums for message in stage.messages),
+        sum_operations=operations,
     )
 
 
@@ -109,8 +119,8 @@ def amounts(stage: Stage, moved: Movement, program: Program, duration_fs: int) -
     system, activity, seconds = program.system, stage.activity, duration_fs / FS_PER_S
     sram = {kind.buffer.kib: 0 for kind in system.kinds}
     for a, nests in enumerate(stage.work):
-        sram[system.accelerator(a).buffer.kib] += sum(nest.activity.sram_bits for nest in nests)
-    sram[system.accelerator(0).buffer.kib] += 8 * moved.exchange_sram_bytes
+        bits = sum(nest.activity.sram_bits for nest in nests) + 8 * moved.exchange_sram_bytes[a]
+        sram[system.accelerator(a).buffer.kib] += bits
     sum_bits = 2 * moved.sums * system.accelerator(0).array.accumulator_bits
     return Amounts(
         macs=activity.macs,
@@ -123,6 +133,6 @@ def amounts(stage: Stage, moved: Movement, program: Program, duration_fs: int) -
         link_bits=8 * moved.hop_bytes,
         router_bits=8 * moved.router_bytes,
         own_link_pj=moved.own_link_pj,
-        vector_operations=activity.vector_operations + moved.sums,
+        vector_operations=activity.vector_operations + moved.sum_operations,
         accelerator_seconds=seconds * system.static_accelerators,
     )

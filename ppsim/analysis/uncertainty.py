@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ppsim.analysis.comparison import Comparison
-from ppsim.analysis.ledger import Amounts
+from ppsim.analysis.result import Result
 from ppsim.errors import InputError
 from ppsim.hardware.energy import EnergyTable
 
@@ -62,11 +62,15 @@ def uncertainty(comparison: Comparison, table: EnergyTable, draws: int = 1000, s
     columns = {name: _log_uniform(random, low, high, draws) for name, (low, high) in ranges.items()}
     tables = [table.drawn({name: float(column[i]) for name, column in columns.items()}) for i in range(draws)]
 
-    def priced(amounts: Amounts) -> npt.NDArray[np.float64]:
-        return np.array([sum(amounts.energy(drawn).values()) for drawn in tables])
+    def priced(result: Result) -> npt.NDArray[np.float64]:
+        # a baseline may pay a multiple of a price, as one channel with the background of several does
+        nominal = result.amounts.energy(table)
+        times = {name: result.energy[name] / energy for name, energy in nominal.items() if energy}
+        draws = (result.amounts.energy(drawn) for drawn in tables)
+        return np.array([sum(drawn[name] * factor for name, factor in times.items()) for drawn in draws])
 
-    ours = priced(comparison.result.amounts)
-    theirs = {name: priced(result.amounts) for name, result in comparison.baselines.items()}
+    ours = priced(comparison.result)
+    theirs = {name: priced(result) for name, result in comparison.baselines.items()}
     nominal = comparison.result.energy_pj
     return Uncertainty(
         draws=draws,

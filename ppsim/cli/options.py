@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 SystemName = Annotated[str, typer.Option("-s", "--system", metavar="SYSTEM", help="Name or file of the system.")]
 Accelerators = Annotated[
-    int | None, typer.Option("-n", "--accelerators", help="How many accelerators; as many as parts by default.")
+    int | None,
+    typer.Option("-n", "--accelerators", help="How many accelerators.  [default: one for each part, or as placed]"),
 ]
-Dataflow = Annotated[str | None, typer.Option("--dataflow", metavar="os|ws|is", help="Dataflow of the arrays.")]
+Dataflow = Annotated[
+    str | None, typer.Option("--dataflow", metavar="os|ws|is", help="Dataflow of the arrays.  [default: the system's]")
+]
 Overlap = Annotated[
     bool | None, typer.Option("--overlap/--no-overlap", help="Load the next fold's weights while this one computes.")
 ]
@@ -25,12 +28,22 @@ Energy = Annotated[
     typer.Option("--energy", metavar="TABLE", help="Name or file of the energy table; NAME@16 scales it to 16 nm."),
 ]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change any field of the system; repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Change any field that ppsim show SYSTEM lists: dram.latency_ns=0; repeatable.",
+    ),
 ]
 Jobs = Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Processes; one for each processor by default.")]
-Engine = Annotated[str, typer.Option("--engine", metavar="auto|reference", help="reference: tile by tile.")]
+Engine = Annotated[
+    str, typer.Option("--engine", metavar="auto|reference", help="reference simulates tile by tile, without shortcuts.")
+]
 JsonFile = Annotated[
-    str | None, typer.Option("--json", metavar="FILE", help="Write the numbers as JSON; - writes them to stdout.")
+    str | None,
+    typer.Option(
+        "--json", metavar="FILE", help="Write the numbers as JSON; - writes them to stdout, tables to stderr."
+    ),
 ]
 
 

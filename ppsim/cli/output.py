@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 #: columns of what is printed when it does not go to a terminal
 WIDTH = 100
+#: more columns than anything printed has
+WIDEST = 10_000
 
 
 def check_json(name: str | None) -> None:
@@ -47,18 +49,44 @@ def console_for(json: str | None = None) -> Console:
     return console
 
 
-def say(console: Console, text: str, indent: str = "") -> None:
-    """A paragraph as wide as the console."""
-    from textwrap import fill
+def print_page(console: Console, page: RenderableType) -> None:
+    """A page, one part of it after the other.
 
-    console.print(fill(text, console.width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False))
+    Where a console is too narrow for a table, its columns move closer together, and then its lines become longer: a
+    number that is cut is a wrong one.
+    """
+    from rich.console import Group
+    from rich.measure import Measurement
+    from rich.table import Table
+
+    if isinstance(page, Group):
+        for part in page.renderables:
+            print_page(console, part)
+        return
+
+    def needed() -> int:
+        return Measurement.get(console, console.options.update(max_width=WIDEST), page).minimum
+
+    usual = console.width
+    if isinstance(page, Table) and needed() > usual:
+        page.padding = (0, 1, 0, 0)
+    console.width = max(usual, needed())
+    console.print(page, crop=False)
+    console.width = usual
+
+
+def say(console: Console, text: str, indent: int = 0) -> None:
+    """A paragraph as wide as the console."""
+    from ppsim.cli.layout import Words
+
+    print_page(console, Words(text, indent))
 
 
 def print_assumptions(console: Console, lines: Sequence[str]) -> None:
     """What the numbers rest on, a paragraph each."""
     console.print("Assumptions")
     for line in lines:
-        say(console, line, indent="  ")
+        say(console, line, indent=2)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ stage too. So what goes on inside a stage never depends on another accelerator, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ppsim.engine.accelerator import Accelerator
@@ -32,12 +33,17 @@ class Finished:
 
 @dataclass(slots=True, eq=False)
 class ReadBack:
-    """The event that what an accelerator sends has come back from its DRAM."""
+    """What an accelerator sends, as it lies in its DRAM: read once it is there, by whoever wrote it."""
 
     exchange: Exchange
     accelerator: int
     stage: int
     rank: int
+    waiting_for: int = 1
+
+    def leave(self, now: int) -> None:
+        """All of it is written: read it back."""
+        self.exchange.read_back(self, now)
 
     def fire(self, now: int) -> None:
         """Hand over to the exchange."""
@@ -50,7 +56,10 @@ TRAVELLING, ADDING, WRITING = 0, 1, 2
 
 @dataclass(slots=True, eq=False)
 class Transit:
-    """A message on its way: each link is reserved when the head (or the first chunk) reaches it."""
+    """A message on its way: each link is reserved when the head (or the first chunk) reaches it.
+
+    `followers` pass its data on when it has arrived, `told` find it in DRAM when it is written.
+    """
 
     exchange: Exchange
     message: Message
@@ -59,9 +68,14 @@ class Transit:
     rank: int
     waiting_for: int
     followers: list[Transit] = field(default_factory=list)
+    told: list[Transit | ReadBack] = field(default_factory=list)
     hop: int = 0
     tail_in: int = 0
     phase: int = TRAVELLING
+
+    def leave(self, now: int) -> None:
+        """Nothing has to be waited for any more."""
+        self.exchange.set_off(self, now)
 
     def fire(self, now: int) -> None:
         """The head reaches the next link, the tail has arrived, its data is added, or it is written."""
@@ -110,8 +124,11 @@ class Exchange:
         self.delivered = [[-1] * count for _ in stages]
         self.arrivals = [[-1] * len(stage.messages) for stage in stages]
         self.missing = [[0] * count for _ in stages]
+        #: by stage and accelerator: messages that carry data from it, those without, and those of both kinds to it
         self.leaving: list[list[list[Transit]]] = [[[] for _ in range(count)] for _ in stages]
+        self.telling: list[list[list[Transit]]] = [[[] for _ in range(count)] for _ in stages]
         self.coming: list[list[list[Transit]]] = [[[] for _ in range(count)] for _ in stages]
+        self.reading: list[dict[int, ReadBack]] = []
         self.waiters: list[list[int]] = [[] for _ in stages]
         #: what is under way at an accelerator's channel or towards it: ends of stages, read-backs, messages
         self.busy = [0] * count
@@ -123,16 +140,26 @@ class Exchange:
         for s, stage in enumerate(stages):
             for waited in stage.waits_for:
                 self.waiters[waited].append(s)
+            reading = {a: ReadBack(self, a, s, self._rank(a)) for a, size in enumerate(stage.reads) if size}
+            self.reading.append(reading)
             transits: list[Transit] = []
             for number, message in enumerate(stage.messages):
                 transit = Transit(self, message, s, number, rank, 2 + len(message.after))
                 rank += RANK
                 transits.append(transit)
                 for before in message.after:
-                    transits[before].followers.append(transit)
-                self.leaving[s][message.source].append(transit)
+                    self._follow(transits[before], transit, reading.get(message.source))
+                (self.leaving if message.bytes else self.telling)[s][message.source].append(transit)
                 self.coming[s][message.destination].append(transit)
                 self.missing[s][message.destination] += 1
+
+    def _follow(self, before: Transit, transit: Transit, reading: ReadBack | None) -> None:
+        """Let a message wait for one to its source; to read it back, for those that report what they have stored."""
+        (before.followers if transit.message.bytes else before.told).append(transit)
+        reports = not before.message.bytes and not before.message.after
+        if reading and reports and transit.message.bytes and reading not in before.told:
+            before.told.append(reading)
+            reading.waiting_for += 1
 
     def _rank(self, accelerator: int) -> int:
         return RANK * self.channel_of[accelerator]
@@ -165,39 +192,45 @@ class Exchange:
     def _finish(self, a: int, s: int, now: int) -> None:
         self.finished[s][a] = now
         stage = self.program.stages[s]
-        if stage.reads[a]:
-            self.busy[a] += 1
-            unit = self.accelerators[a]
-            rate = stage.rates[self.channel_of[a]]
-            unit.exchange_reads.ask(stage.reads[a], rate, now, lambda at: self._read(a, s, at), now)
-        else:
-            self._release(self.leaving[s][a], now)
+        self._release([self.reading[s][a]] if stage.reads[a] else self.leaving[s][a], now)
+        self._release(self.telling[s][a], now)
         self._release(self.coming[s][a], now)
         if self.missing[s][a]:
             self.undelivered[a] += 1
         else:
             self._deliver(a, s, now)
 
-    def _read(self, a: int, s: int, now: int) -> None:
-        self.kernel.at(now + self.latency, ReadBack(self, a, s, self._rank(a)))
+    def read_back(self, reading: ReadBack, now: int) -> None:
+        """Read what an accelerator sends from its DRAM."""
+        a, stage = reading.accelerator, self.program.stages[reading.stage]
+        self.busy[a] += 1
+
+        def read(at: int) -> None:
+            self.kernel.at(at + self.latency, reading)
+
+        self.accelerators[a].exchange_reads.ask(stage.reads[a], stage.rates[self.channel_of[a]], now, read, now)
 
     def ready_to_send(self, a: int, s: int, now: int) -> None:
         """What accelerator a sends after stage s is on chip."""
         self.busy[a] -= 1
         self._release(self.leaving[s][a], now)
 
-    def _release(self, transits: list[Transit], now: int) -> None:
-        for transit in transits:
-            transit.waiting_for -= 1
-            if transit.waiting_for == 0:
-                message = transit.message
-                self.busy[message.destination] += 1
-                if self.ideal or not message.route:
-                    for number in message.route:
-                        self.links[number].bytes += message.bytes
-                    transit.hop = len(message.route)
-                # an event of its own: who comes first on a link must not depend on who finished first at this instant
-                self.kernel.at(now, transit)
+    def _release(self, waiting: Sequence[Transit | ReadBack], now: int) -> None:
+        for one in waiting:
+            one.waiting_for -= 1
+            if one.waiting_for == 0:
+                one.leave(now)
+
+    def set_off(self, transit: Transit, now: int) -> None:
+        """A message leaves."""
+        message = transit.message
+        self.busy[message.destination] += 1
+        if self.ideal or not message.route:
+            for number in message.route:
+                self.links[number].bytes += message.bytes
+            transit.hop = len(message.route)
+        # an event of its own: who comes first on a link must not depend on who finished first at this instant
+        self.kernel.at(now, transit)
 
     def chunk_fs(self, size: int, link: Link) -> int:
         """Time a chunk takes on a link before it is forwarded; none if messages are cut through."""
@@ -234,6 +267,7 @@ class Exchange:
 
     def completed(self, transit: Transit, now: int) -> None:
         """A message's data is where it is needed."""
+        self._release(transit.told, now)
         a, s = transit.message.destination, transit.stage
         self.busy[a] -= 1
         self.arrivals[s][transit.number] = now

@@ -114,7 +114,7 @@ class LoadStream(Stream):
         self.position = position + 1
         self.loading = size
         self.rate = item.rate
-        if position == 0 and unit.started[item.stage] < 0:
+        if not 0 <= unit.started[item.stage] <= now:  # a first tile that loads nothing may be reserved for later
             unit.started[item.stage] = now
         return size
 

@@ -39,6 +39,11 @@ def place(net: LayerGraph | PartitionedGraph, system: System) -> Program:
             f"{graph.name}: operands of {bits} bits do not fit the {system.bits}-bit arrays of {system.name}; "
             f"load the workload with bits={system.bits} or set array.bits={bits}"
         )
+    for name, layer in net.layers.items() if isinstance(net, PartitionedGraph) else ():
+        if (layer.weight_bits or 0) > bits:
+            raise InputError(
+                f"{graph.name}: layer {name!r}: weight_bits={layer.weight_bits} do not fit operands of {bits} bits"
+            )
     try:
         steps = steps_of(net, system, bits)
         stays = residency(steps, system, graph.batch, bits)
@@ -236,12 +241,15 @@ class _Placement:
         width = self.system.accelerator(root).array.accumulator_bits
         messages = [replace(self._message(send, False, width), sums=step.features * self.batch) for send in sums]
         added = tuple(number for number, send in enumerate(sums) if send.destination == root)
+        stored = added
         if in_dram:
+            stored = (len(messages),)
             messages.append(Message(root, root, self._bytes(step.features), (), True, added))
         plan: Plan = exchange(step.makes, needs, self.channel if in_dram else None, links)
         offset = len(messages)
         for send in plan.sends:
-            after = tuple(number + offset for number in send.after) or added
+            # data is sent from the scratchpad; those behind the root's channel wait until it is in DRAM
+            after = tuple(number + offset for number in send.after) or (added if send.features else stored)
             messages.append(self._message(replace(send, after=after), in_dram))
         return tuple(messages)
 

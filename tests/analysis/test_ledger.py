@@ -5,9 +5,15 @@ from dataclasses import replace
 import pytest
 
 import ppsim
+from ppsim.analysis.ledger import Amounts
+from ppsim.hardware.accelerator import Group
+from ppsim.hardware.buffers import VectorSpec
 from ppsim.hardware.energy import COMPONENTS, EnergyTable, Entry, SramPoint
+from ppsim.hardware.interconnect import Edge
 from ppsim.workload.graph import LayerGraph
-from ppsim.workload.layers import Elementwise, Linear, Softmax
+from ppsim.workload.layers import Add, Concat, Elementwise, Embedding, Linear, Softmax
+from ppsim.workload.partitioned import Kept, PartitionedGraph, PartitionedLayer
+from ppsim.workload.sparsity import Sparsity
 
 #: every action at a price of its own, so that no two can be taken for one another
 PRICES = {
@@ -216,3 +222,239 @@ def test_a_price_moves_its_own_component_alone(component):
         assert component.startswith(f"{name}_")
         assert after.energy[name] == pytest.approx(2 * before.energy[name], rel=1e-12)
     assert after.cycles == before.cycles
+
+
+def one_layer(layer: PartitionedLayer, inputs: int, outputs: int) -> PartitionedGraph:
+    graph = LayerGraph("net", (inputs,), (Linear(name="a", out_features=outputs),))
+    return PartitionedGraph(graph, layer.parts, {"a": layer})
+
+
+SPLIT_BY_INPUTS = PartitionedLayer((2, 2), (4,), ((Kept(0, 2), Kept(1, 2)),), split="inputs")
+
+
+def test_a_reduction_by_hand():
+    """1x4 by 4x4 split by inputs over two 2x2 os arrays: each adds up 2 of the 4 products for all 4 outputs.
+
+    Hops: 16 MACs, and all 8 partial sums leave an array over 1 row. Scratchpad: of 2 inputs each is read twice, of 8
+    weights each once, and all came from DRAM; 8 sums are written. Then 4 sums of 32 bit are read, sent and written,
+    added to 4 others (read and written at the accumulator's price, 4 operations), and the result's 8 bytes are read
+    to be written to DRAM.
+    """
+    expected = {
+        "macs": 16,
+        "registers": 16 * 2 * 32,
+        "hops": 16 * 2 * 16 + 8 * 1 * 32,
+        "sram": (2 * 4 + 16) * 16 + (16 + 4) * 16 + 8 * 16 + 2 * 4 * 32 + 4 * 16,
+        "accumulators": 2 * 4 * 32,
+        "dram_bytes": 2 * (16 + 4 + 4),
+        "sent_bits": 4 * 32,
+        "operations": 4,
+        "accelerators": 2,
+        "channels": 2,
+    }
+    net = one_layer(SPLIT_BY_INPUTS, 4, 4)
+    result = ppsim.simulate(net, system(2))
+    assert dict(result.energy) == pytest.approx(by_hand(result.seconds, **expected), rel=1e-12)
+    assert result.link_bytes == 16
+    # a vector unit that is switched off costs nothing
+    off = ppsim.simulate(net, system(2, **{"vector.enabled": False}))
+    assert dict(off.energy) == pytest.approx(by_hand(off.seconds, **expected | {"operations": 0}), rel=1e-12)
+
+
+def test_sums_are_paid_by_the_one_who_adds():
+    """Accelerator 0 adds; whether the other one's vector unit is on does not matter."""
+    net = one_layer(SPLIT_BY_INPUTS, 4, 4)
+    hardware = system(2)
+    for adds, other, operations in ((True, False, 4), (False, True, 0)):
+        groups = (Group("a", 1, vector=VectorSpec(1, adds)), Group("b", 1, vector=VectorSpec(1, other)))
+        result = ppsim.simulate(net, replace(hardware, groups=groups))
+        assert result.energy["vector"] == pytest.approx(operations * 0.29, rel=1e-12)
+
+
+def test_links_with_a_price_of_their_own():
+    """As in a mesh of four above: 4 bytes from 1 and 2 over one hop, from 3 over two; the router's price stays."""
+    hardware = system(4)
+    own = replace(hardware, interconnect=replace(hardware.interconnect, pj_per_bit=5.5))
+    result = ppsim.simulate(ppsim.gemm(1, 4, 8), own)
+    assert result.energy["link"] == pytest.approx(8 * 4 * 4 * 5.5, rel=1e-12)
+    assert result.energy["router"] == pytest.approx(8 * 4 * 4 * 0.23, rel=1e-12)
+    free = replace(own, interconnect=replace(own.interconnect, pj_per_bit=0))
+    assert ppsim.simulate(ppsim.gemm(1, 4, 8), free).energy["link"] == 0
+    # a star: each sends its 4 bytes in and on to 0; the cables of 0 and 1 have their own prices, the others the table's
+    edges = [Edge(0, "s", pj_per_bit=7), Edge(1, "s", pj_per_bit=0.5), Edge(2, "s"), Edge(3, "s")]
+    star = replace(hardware.interconnect, topology="edges", edges=tuple(edges))
+    result = ppsim.simulate(ppsim.gemm(1, 4, 8), replace(hardware, interconnect=star))
+    assert result.energy["link"] == pytest.approx(8 * 4 * (0.5 + 1.9 + 1.9 + 3 * 7), rel=1e-12)
+    assert result.energy["router"] == pytest.approx(8 * 4 * 6 * 0.23, rel=1e-12)
+    # ... or the interconnect's
+    star = replace(star, pj_per_bit=2.5)
+    result = ppsim.simulate(ppsim.gemm(1, 4, 8), replace(hardware, interconnect=star))
+    assert result.energy["link"] == pytest.approx(8 * 4 * (0.5 + 2.5 + 2.5 + 3 * 7), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("sparsity", "macs", "weight_bytes"),
+    [
+        (Sparsity(), 2 * 16, 32),
+        (Sparsity("gated"), 2 * 8, 32),
+        (Sparsity("compressed", "runs", 8), 2 * 16, 8 * 24 // 8),
+        (Sparsity("n:m", n=8, m=16), 2 * 8, 8 * 20 // 8),
+    ],
+)
+def test_zeros_by_hand(sparsity, macs, weight_bytes):
+    """2x4 by 4x4, 8 of 16 weights not zero; 8 inputs and 8 outputs of 2 bytes."""
+    nonzeros = 8 if sparsity.kind != "n:m" else None
+    layer = PartitionedLayer((4,), (4,), ((Kept(0, 4, nonzeros),),), sparsity=sparsity)
+    result = ppsim.simulate(one_layer(layer, 4, 4).with_batch(2), system(1, **{"dram.burst_bytes": 1}))
+    assert result.macs == macs
+    assert result.energy["mac"] == pytest.approx(macs * 3.0, rel=1e-12)
+    assert result.dram_bytes == weight_bytes + 2 * (8 + 8)
+    assert result.energy["dram"] == pytest.approx(8 * result.dram_bytes * 11.0, rel=1e-12)
+    # registers and hops are paid for what is computed, zero or not
+    computed = 2 * 16 if sparsity.kind != "n:m" else 2 * 8
+    assert result.energy["register_file"] == pytest.approx(computed * 2 * 32 * 0.5, rel=1e-12)
+
+
+def test_low_rank_by_hand():
+    """1x6 by 6x4 as 6x2 and 2x4 on 2x2 os: what is between the factors, 2 numbers, is written and read on chip alone.
+
+    First factor: a fold of k = 6 reads 6 inputs and 12 weights; second: two folds of k = 2 read 2 inputs twice and 8
+    weights.
+    """
+    layer = PartitionedLayer((6,), (4,), ((Kept(0, 6),),), rank=2)
+    result = ppsim.simulate(one_layer(layer, 6, 4), system(1))
+    expected = by_hand(
+        result.seconds,
+        macs=20,
+        registers=20 * 2 * 32,
+        hops=20 * 2 * 16 + (2 + 4) * 1 * 32,
+        sram=(6 + 12 + 2 * 2 + 8) * 16 + (12 + 8 + 6) * 16 + 2 * 16 + (4 + 4) * 16,
+        accumulators=0,
+        dram_bytes=2 * (12 + 8 + 6 + 4),
+    )
+    assert dict(result.energy) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("reads", [2, 3])
+def test_several_reads_of_a_vector_layer(reads):
+    """The sum of 5 inputs with itself: each is read once as each operand, an operation for each but the first."""
+    net = LayerGraph("net", (5,), (Add(name="add", inputs=("input",) * reads),))
+    result = ppsim.simulate(net, system(1))
+    expected = by_hand(
+        result.seconds, macs=0, registers=0, hops=0,
+        sram=(2 * 5 * reads + 2 * 5) * 16,
+        accumulators=0, dram_bytes=2 * 5 * (reads + 1), operations=5 * (reads - 1),
+    )  # fmt: skip
+    assert dict(result.energy) == pytest.approx(expected, rel=1e-12)
+
+
+def test_rows_of_an_embedding():
+    """3 positions look up 4 numbers in each of 2 tables: 24 read from DRAM beside the 3 inputs, 12 made and stored."""
+    net = LayerGraph("net", (1, 3), (Embedding(name="e", entries=(100, 7), features=4),))
+    result = ppsim.simulate(net, system(1))
+    expected = by_hand(
+        result.seconds, macs=0, registers=0, hops=0,
+        sram=(2 * (24 + 3) + 2 * 12) * 16,
+        accumulators=0, dram_bytes=2 * (24 + 3 + 12), operations=12,
+    )  # fmt: skip
+    assert dict(result.energy) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_concatenation_moves_nothing():
+    """Two halves of a layer joined are read as the whole would be: the same bytes, bits and operations."""
+    halves = (
+        Linear(name="a", out_features=4),
+        Linear(name="b", out_features=4, inputs=("input",)),
+        Concat(name="c", inputs=("a", "b")),
+        Linear(name="d", out_features=2),
+    )
+    result = ppsim.simulate(LayerGraph("net", (4,), halves), system(1))
+    assert [layer.name for layer in result.layers] == ["a", "b", "d"]
+    assert result.dram_bytes == 2 * (4 + 16 + 4 + 16 + 16 + 2)  # the input is read for each half, 8 stay on chip
+    whole = (Linear(name="a", out_features=8), Linear(name="d", out_features=2))
+    other = ppsim.simulate(LayerGraph("net", (4,), whole), system(1))
+    assert result.dram_bytes == other.dram_bytes + 2 * 4
+    for component in ("mac", "register_file", "pe_to_pe", "vector", "link"):
+        assert result.energy[component] == pytest.approx(other.energy[component], rel=1e-12)
+
+
+def test_resident_weights_cost_no_dram_and_no_fill():
+    """As the first test here but for 16 weights that neither leave DRAM nor are written to the scratchpad."""
+    result = ppsim.simulate(ppsim.gemm(1, 4, 4), system(1, weights="resident"))
+    expected = by_hand(
+        result.seconds,
+        macs=16,
+        registers=16 * 2 * 32,
+        hops=16 * 2 * 16 + 4 * 1 * 32,
+        sram=(2 * 4 + 16) * 16 + 4 * 16 + (4 + 4) * 16,
+        accumulators=0,
+        dram_bytes=2 * (4 + 4),
+    )
+    assert dict(result.energy) == pytest.approx(expected, rel=1e-12)
+
+
+CURVE = replace(TABLE, sram=(SramPoint(10, price(1.0)), SramPoint(1000, price(100.0))))
+
+
+def test_each_scratchpad_at_the_price_of_its_own_capacity():
+    """1x4 by 4x4 on two accelerators, as above: 1 pJ a bit at 10 KiB, 100 at 1000, and 10 between them, at 100 KiB.
+
+    Of two outputs each, 1 sends its own: 4 bytes read there, written at 0 and read again on their way to DRAM.
+    """
+    hardware = replace(system(2), energy=CURVE)
+    small, large = (replace(hardware.buffer, kib=kib) for kib in (10, 100))
+    own = 2 * (2 * 2 + 8) * 16 // 2 + (8 + 4) * 16 + 2 * 16  # operands read, filled, outputs written
+    for first, second, prices in ((small, large, (1, 10)), (large, small, (10, 1))):
+        pair = replace(hardware, groups=(Group("a", 1, buffer=first), Group("b", 1, buffer=second)))
+        result = ppsim.simulate(ppsim.gemm(1, 4, 4), pair)
+        at_zero = own + 2 * 16 + (2 + 2) * 16  # its outputs on their way to DRAM; what comes, in and out
+        at_one = own + 2 * 16
+        assert result.energy["sram"] == pytest.approx(at_zero * prices[0] + at_one * prices[1], rel=1e-12)
+
+
+def everything() -> list[tuple[str, LayerGraph | PartitionedGraph, ppsim.System]]:
+    """Networks and systems that between them have all that costs something."""
+    mlp, vgg = ppsim.load_workload("mlp_mnist"), ppsim.load_workload("tinyvgg16")
+    first = next(layer for layer in mlp.match("*"))
+    shape = mlp.input_shapes_of(first)[0][0], mlp.shapes[first][0]
+    halves = (shape[0] // 2, shape[0] - shape[0] // 2)
+    cut = PartitionedLayer(halves, (shape[1],), (tuple(Kept(p, n) for p, n in enumerate(halves)),), split="inputs")
+    summed = PartitionedGraph(mlp, 2, {first: cut})
+    chiplets = ppsim.load_system("chiplets", accelerators=4, set={"dram.sharing": 2})
+    mixed = replace(
+        ppsim.load_system("edge", accelerators=3),
+        groups=(
+            Group("a", 1, static_power=0.5),
+            Group("b", 2, clock_mhz=123, buffer=replace(ppsim.load_system("edge").buffer, kib=300)),
+        ),
+    )
+    return [
+        ("sums", summed, chiplets),
+        ("mixed", ppsim.partition(vgg, 3, keep=0.5), mixed),
+        ("resident", ppsim.partition(mlp, 4, layers="*"), ppsim.load_system("tetris", set={"weights": "resident"})),
+        ("attention", ppsim.load_workload("bert_base").for_run(1, 8, 4), chiplets),
+    ]
+
+
+@pytest.mark.parametrize(("net", "hardware"), [pytest.param(*rest, id=name) for name, *rest in everything()])
+def test_every_joule_is_booked_once(net, hardware):
+    """A result is the sum of its layers; amounts at the table's prices are its energy again."""
+    result = ppsim.simulate(net, hardware)
+    assert tuple(result.energy) == COMPONENTS
+    priced = result.amounts.energy(hardware.energy)
+    for component in COMPONENTS:
+        parts = sum(layer.energy[component] for layer in result.layers)
+        assert result.energy[component] == pytest.approx(parts, rel=1e-12, abs=0)
+        assert result.energy[component] == pytest.approx(priced[component], rel=1e-12, abs=0)
+        assert all(
+            layer.energy[component] == layer.amounts.energy(hardware.energy)[component] for layer in result.layers
+        )
+    assert result.amounts == Amounts.total([layer.amounts for layer in result.layers])
+    assert sum(result.amounts.sram_bits.values()) == sum(
+        bits for layer in result.layers for bits in layer.amounts.sram_bits.values()
+    )
+    assert result.amounts.dram_bits == 8 * result.dram_bytes
+    assert result.amounts.macs == result.macs
+    assert result.amounts.channel_seconds == pytest.approx(result.seconds * hardware.channels, rel=1e-12)
+    power = sum(hardware.accelerator(a).static_power for a in range(hardware.accelerators))
+    assert result.amounts.accelerator_seconds == pytest.approx(result.seconds * power, rel=1e-12)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import ppsim
 from ppsim.hardware.accelerator import Group
+from ppsim.hardware.buffers import VectorSpec
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.layers import (
     Add,
@@ -34,12 +35,12 @@ sizes = st.integers(1, 40)
 def systems(draw: st.DrawFn, accelerators: int) -> ppsim.System:
     """Systems with everything drawn that changes timing, on a scale at which small networks make many tiles."""
     topology = draw(st.sampled_from(["mesh", "mesh", "torus", "ring", "bus", "crossbar", "all-to-all", "edges"]))
-    chunks = draw(st.sampled_from([None, None, 1, 3]))
+    chunks = draw(st.sampled_from([None, None, 1, 3, 16]))
     system = ppsim.load_system(
         "tetris",
         accelerators=accelerators,
         set={
-            "weights": draw(st.sampled_from(["cold", "cold", "resident"])),
+            "weights": draw(st.sampled_from(["cold", "resident"])),
             "interconnect": {
                 "topology": topology,
                 "bandwidth_gb_s": draw(st.sampled_from([0.1, 1, 8])),
@@ -47,7 +48,7 @@ def systems(draw: st.DrawFn, accelerators: int) -> ppsim.System:
                 "ideal": draw(st.sampled_from([False, False, True])),
                 "switching": "store-and-forward" if chunks else "cut-through",
                 "chunks": chunks or 1,
-                "edges": star(accelerators, draw(st.sampled_from([None, 0.3]))) if topology == "edges" else [],
+                "edges": star(accelerators, draw(st.sampled_from([None, 0.3, 30]))) if topology == "edges" else [],
                 "all_gather": draw(st.sampled_from([None, "unicast", "ring"])),
                 "broadcast": draw(st.sampled_from([None, "unicast", "tree"])),
                 "reduce": draw(st.sampled_from([None, "unicast", "tree"])),
@@ -60,7 +61,7 @@ def systems(draw: st.DrawFn, accelerators: int) -> ppsim.System:
             "array.dataflow": draw(st.sampled_from(["os", "ws", "is"])),
             "array.overlap": draw(st.booleans()),
             "array.accumulator_depth": draw(st.sampled_from([None, 16, 64])),
-            "buffer.kib": draw(st.sampled_from([1, 1.5, 3, 8])),
+            "buffer.kib": draw(st.sampled_from([1, 1.5, 3, 8, 30])),
             "buffer.bandwidth_bytes_per_cycle": draw(st.sampled_from([4, 64, 256])),
             "buffer.activation_fraction": draw(st.sampled_from([0, 0.25, 0.5])),
             "vector.lanes": draw(st.sampled_from([1, 4])),
@@ -74,20 +75,25 @@ def systems(draw: st.DrawFn, accelerators: int) -> ppsim.System:
     )
     if accelerators == 1 or draw(st.sampled_from([True, True, False])):
         return system
-    return heterogeneous(system, draw(st.integers(1, accelerators - 1)), draw(st.sampled_from([50, 700])))
+    first, clock_mhz = draw(st.integers(1, accelerators - 1)), draw(st.sampled_from([50, 700]))
+    return heterogeneous(system, first, clock_mhz, draw(st.sampled_from([2, 6])), draw(st.booleans()))
 
 
-def star(accelerators: int, bandwidth_gb_s: float | None) -> list[dict[str, Any]]:
-    """Explicit edges through a switch; that of accelerator 0 has a bandwidth of its own."""
-    return [{"a": a, "b": "switch", "bandwidth_gb_s": bandwidth_gb_s if a == 0 else None} for a in range(accelerators)]
+def star(accelerators: int, own: float | None) -> list[dict[str, Any]]:
+    """Explicit edges through a switch; that of accelerator 0 has a bandwidth and a latency of its own."""
+    return [
+        {"a": a, "b": "switch", "bandwidth_gb_s": own if a == 0 else None, "latency_ns": own and (33 if a == 0 else 7)}
+        for a in range(accelerators)
+    ]
 
 
-def heterogeneous(system: ppsim.System, first: int, clock_mhz: float) -> ppsim.System:
-    """The system with another clock, array and scratchpad from accelerator `first` on."""
+def heterogeneous(system: ppsim.System, first: int, clock_mhz: float, kib: float, vector: bool) -> ppsim.System:
+    """The system with another clock, array, scratchpad and vector unit from accelerator `first` on."""
     array = replace(system.array, rows=system.array.cols, cols=system.array.rows, count=1)
+    lanes = VectorSpec(3, enabled=vector)
     groups = (
         Group("as they were", first),
-        Group("others", system.accelerators - first, clock_mhz, array, replace(system.buffer, kib=6)),
+        Group("others", system.accelerators - first, clock_mhz, array, replace(system.buffer, kib=kib), lanes),
     )
     return replace(system, groups=groups)
 
@@ -181,14 +187,13 @@ def cut(draw: st.DrawFn, net: LayerGraph, parts: int, accelerators: int) -> Part
     """The linear layers of a network in parts that need not fit each other: any blocks, zeros, places and factors."""
     layers = {}
     for name in net.match("fc*"):
-        product = net.gemm_of(name)
-        assert product is not None
-        ins, outs = split_evenly(product.k, parts), split_evenly(product.n, parts)
-        if draw(st.booleans()) and parts <= product.k:
-            blocks = (tuple(Kept(p, ins[p]) for p in range(parts)),)
-            layers[name] = PartitionedLayer(ins, (product.n,), blocks, split="inputs")
+        inputs, outputs = net.input_shapes_of(name)[0][0], net.shapes[name][0]
+        ins, outs = split_evenly(inputs, parts), split_evenly(outputs, parts)
+        if draw(st.booleans()) and parts <= inputs:
+            blocks = (tuple(Kept(p, ins[p]) for p in range(parts) if not p or draw(st.integers(0, 3))),)
+            layers[name] = PartitionedLayer(ins, (outputs,), blocks, split="inputs")
             continue
-        if parts > min(product.k, product.n):
+        if parts > min(inputs, outputs):
             continue
         assignment = None
         if draw(st.booleans()):
@@ -200,7 +205,8 @@ def cut(draw: st.DrawFn, net: LayerGraph, parts: int, accelerators: int) -> Part
             units = [(p, draw(st.integers(1, ins[p]))) for p in sorted(chosen)]
             zeros = sparsity.kind != "n:m"  # there, n of m are not zero
             kept.append(tuple(Kept(p, n, draw(st.integers(0, n * outs[q])) if zeros else None) for p, n in units))
-        rank = draw(st.sampled_from([None, None, 1])) if sparsity.kind == "dense" else None
+        most = min(max(sum(block.units for block in blocks) for blocks in kept), max(outs))
+        rank = draw(st.sampled_from([None, None, 1, most])) if sparsity.kind == "dense" else None
         if rank:
             kept = [tuple(Kept(block.part, block.units) for block in blocks) for blocks in kept]
         layers[name] = PartitionedLayer(ins, outs, tuple(kept), out_assignment=assignment, sparsity=sparsity, rank=rank)

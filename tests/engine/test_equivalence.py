@@ -30,9 +30,24 @@ def assert_same(auto: Trace, reference: Trace) -> None:
     assert auto.links == reference.links
 
 
+def assert_within_spans(trace: Trace) -> None:
+    """Between start and end of a stage an accelerator's arrays, vector unit and DRAM have time for all of it."""
+    system = trace.program.system
+    for s, stage in enumerate(trace.program.stages):
+        for a, nests in enumerate(stage.work):
+            if nests:
+                kind, rate = system.accelerator(a), stage.rates[system.channel_of(a)]
+                span = trace.finished[s][a] - trace.started[s][a]
+                assert trace.started[s][a] >= 0
+                assert span >= kind.cycles_fs(sum(nest.compute_cycles for nest in nests))
+                assert span >= kind.cycles_fs(sum(nest.vector_cycles for nest in nests))
+                assert span >= sum(nest.dram_bytes for nest in nests) * 10**15 // rate
+
+
 def check(program: Program) -> tuple[Trace, Trace]:
     auto, reference = run(program, "auto"), run(program, "reference")
     assert_same(auto, reference)
+    assert_within_spans(reference)
     assert reference.shortcuts == {}
     return auto, reference
 
@@ -59,8 +74,11 @@ def test_fully_connected(data, net, accelerators):
     check(placed(net, data.draw(systems(accelerators))))
 
 
-@given(data=st.data(), net=fully_connected(), accelerators=st.integers(1, 6), parts=st.integers(1, 6))
-@settings(max_examples=150)
+anything = st.one_of(fully_connected(), fully_connected(), attention(), convolutional())
+
+
+@given(data=st.data(), net=anything, accelerators=st.integers(1, 6), parts=st.integers(1, 6))
+@settings(max_examples=200)
 def test_cut_in_any_way(data, net, accelerators, parts):
     check(placed(data.draw(cut(net, parts, accelerators)), data.draw(systems(accelerators))))
 

@@ -262,9 +262,18 @@ def test_an_experiment_needs_points() -> None:
 
 
 def test_a_network_that_cannot_be_cut_so_is_named(network: str) -> None:
-    grid = Grid(workloads=(network,), layers=("fc7",), batches=(1,), parts=(97,), keeps=(None,))
-    with pytest.raises(ppsim.InputError, match="at most 96 parts"):
+    grid = Grid(workloads=(network,), layers=("fc7",), batches=(1,), parts=(513,), keeps=(None,))
+    with pytest.raises(ppsim.InputError, match=r"layer 'fc7' has 512 input and 96 output units.*at most 512 parts"):
         explain(grid, jobs=1)
+
+
+def test_a_layer_with_fewer_outputs_than_parts_is_part_of_the_search(network: str) -> None:
+    """Split by inputs it keeps all its weights, so accelerators are all that makes it faster."""
+    grid = Grid(workloads=(network,), layers=("fc7",), batches=(1,), dataflows=("os",), parts=(97,), keeps=(None,))
+    points = explain(grid, jobs=1)
+    assert {point.parts for point in points} == {97}
+    assert {point.speedup > 1 for point in points if point.dram == "private"} == {True}
+    assert max(point.speedup for point in points) < 97
 
 
 # the files

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
+from typing import TypeVar
 
 from hypothesis import assume
 from hypothesis import strategies as st
@@ -35,6 +37,7 @@ from ppsim.workload.sparsity import Sparsity
 
 Net = LayerGraph | PartitionedGraph
 Shape = tuple[int, ...]
+T = TypeVar("T")
 
 SPARSITIES = (
     Sparsity(),
@@ -52,172 +55,185 @@ def layers_of(net: Net) -> dict[str, PartitionedLayer]:
     return dict(net.layers) if isinstance(net, PartitionedGraph) else {}
 
 
-def next_layers(name: str, found: dict[str, Shape], at: str) -> list[st.SearchStrategy[Layer]]:
-    """What may follow the tensor `at`, alone or together with other ones found so far."""
-    shape, units = found[at], st.integers(1, 9)
-    alike = st.sampled_from([other for other, its in found.items() if its == shape])
-    joins = st.sampled_from([other for other, its in found.items() if its[1:] == shape[1:]])
-    divisors = st.sampled_from([groups for groups in (1, 2, 3) if shape[0] % groups == 0])
-    here = {"name": st.just(name), "inputs": st.just((at,))}
-    options = [
-        st.builds(Elementwise, **here),
-        st.builds(Softmax, groups=divisors, **here),
-        st.builds(Add, name=st.just(name), inputs=st.lists(alike, min_size=1, max_size=2).map(lambda o: (at, *o))),
-    ]
-    if prod(shape) < 200:
-        others = st.lists(joins, min_size=1, max_size=2).map(lambda o: (at, *o))
-        options.append(st.builds(Concat, name=st.just(name), inputs=others))
+class Draw:
+    """Draws of few kinds: strategies that are made anew for each draw take most of the time."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw = draw
+
+    def number(self, low: int, high: int) -> int:
+        return self.draw(st.integers(low, high))
+
+    def pick(self, options: Sequence[T]) -> T:
+        return options[self.number(0, len(options) - 1)]
+
+    def coin(self) -> bool:
+        return self.number(0, 1) == 1
+
+    def several(self, options: Sequence[T], most: int) -> list[T]:
+        return [self.pick(options) for _ in range(self.number(1, most))]
+
+
+def next_layer(draw: Draw, name: str, found: dict[str, Shape], at: str) -> Layer:
+    """One that follows the tensor `at`, alone or together with other ones found so far."""
+    shape = found[at]
+    options = ["elementwise", "softmax", "add"] + ["concat"] * (prod(shape) < 200)
     if len(shape) == 3:
-        conv = st.builds(
-            Conv, out_channels=units, kernel=st.sampled_from(((3, 3), (1, 1))), padding=st.just((1, 1)), **here
-        )
-        depthwise = st.builds(
-            Conv, out_channels=st.just(2 * shape[0]), kernel=st.just((2, 2)), padding=st.just((1, 1)),
-            groups=st.just(shape[0]), **here,
-        )  # fmt: skip
-        pool = st.builds(Pool, kernel=st.just((2, 2)), padding=st.sampled_from(((1, 1), (0, 0))), **here)
-        options += [conv, conv, depthwise, st.builds(BatchNorm, **here), st.builds(Flatten, **here)]
-        options += [pool] if min(shape[1:]) > 1 else []
+        options += ["conv", "conv", "depthwise", "batch_norm", "flatten"] + ["pool"] * (min(shape[1:]) > 1)
     else:
-        options += [st.builds(Linear, out_features=units, **here)] * 6 + [st.builds(LayerNorm, **here)]
+        options += ["linear"] * 6 + ["layer_norm"]
+    # (right operands, groups, what is summed)
+    products = []
     if len(shape) == 2:
-        keys = st.sampled_from([o for o, its in found.items() if len(its) == 2 and its[0] == shape[0]])
-        pair = keys.map(lambda other: (at, other))
-        options += [st.builds(MatMul, name=st.just(name), inputs=pair, groups=divisors, over=st.just("units"))] * 2
+        keys = [other for other, its in found.items() if len(its) == 2 and its[0] == shape[0]]
+        products = [(keys, groups, "units") for groups in (1, 2, 3) if shape[0] % groups == 0][:2]
         for groups in (1, 2):
-            values = [
-                o for o, its in found.items() if len(its) == 2 and its[1] * groups == shape[0] and its[0] % groups == 0
-            ]
-            if values:
-                over = {"groups": st.just(groups), "over": st.just("positions")}
-                pair = st.sampled_from(values).map(lambda other: (at, other))
-                options += [st.builds(MatMul, name=st.just(name), inputs=pair, **over)] * 3
-    return options
+            values = [o for o, its in found.items() if len(its) == 2 and its[1] * groups == shape[0]]
+            values = [other for other in values if found[other][0] % groups == 0]
+            products += [(values, groups, "positions")] * (4 if values else 0)
+        options += ["matmul"] * 3
+    kind = draw.pick(options)
+    here = {"name": name, "inputs": (at,)}
+    if kind == "matmul":
+        right, groups, over = draw.pick(products)
+        return MatMul(name=name, inputs=(at, draw.pick(right)), groups=groups, over=over)
+    if kind == "softmax":
+        return Softmax(groups=draw.pick([g for g in (1, 2, 3) if shape[0] % g == 0]), **here)
+    if kind == "add":
+        return Add(name=name, inputs=(at, *draw.several([o for o, its in found.items() if its == shape], 2)))
+    if kind == "concat":
+        alike = [other for other, its in found.items() if its[1:] == shape[1:]]
+        return Concat(name=name, inputs=(at, *draw.several(alike, 2)))
+    if kind == "linear":
+        return Linear(out_features=draw.number(1, 9), **here)
+    if kind == "conv":
+        return Conv(out_channels=draw.number(1, 9), kernel=draw.pick(((3, 3), (1, 1))), padding=(1, 1), **here)
+    if kind == "depthwise":
+        return Conv(out_channels=2 * shape[0], kernel=(2, 2), padding=(1, 1), groups=shape[0], **here)
+    if kind == "pool":
+        return Pool(kernel=(2, 2), padding=draw.pick(((1, 1), (0, 0))), **here)
+    plain = {"elementwise": Elementwise, "batch_norm": BatchNorm, "flatten": Flatten, "layer_norm": LayerNorm}
+    return plain[kind](**here)
 
 
-@st.composite
-def graphs(draw: st.DrawFn) -> LayerGraph:
+def graph_drawn(draw: Draw) -> LayerGraph:
     """Up to seven layers, each of which reads any before it: images, sequences or vectors."""
     layers: list[Layer] = []
-    kind = draw(st.sampled_from(("image", "sequence", "words", "vector")))
+    kind = draw.pick(("image", "sequence", "words", "vector"))
     found: dict[str, Shape] = {}
     if kind == "image":
-        found[INPUT] = (draw(st.integers(1, 4)), draw(st.integers(2, 5)), draw(st.integers(2, 5)))
+        found[INPUT] = (draw.number(1, 4), draw.number(2, 5), draw.number(2, 5))
     elif kind == "sequence":
-        found[INPUT] = (draw(st.sampled_from((2, 4, 6, 9))), draw(st.integers(1, 4)))
+        found[INPUT] = (draw.pick((2, 4, 6, 9)), draw.number(1, 4))
     elif kind == "words":
-        found[INPUT] = (1, draw(st.integers(1, 4)))
-        layers.append(Embedding(name="words", entries=draw(st.sampled_from(((9,), (9, 4)))), features=6))
+        found[INPUT] = (1, draw.number(1, 4))
+        layers.append(Embedding(name="words", entries=draw.pick(((9,), (9, 4))), features=6))
         found["words"] = layers[0].output_shape((found[INPUT],))
     else:
-        found[INPUT] = (draw(st.integers(1, 20)),)
-    for number in range(draw(st.integers(1, 6))):
-        name, recent = f"l{number}", list(found)[-3:]
-        options = next_layers(name, found, draw(st.sampled_from(recent)))
-        layer = draw(draw(st.sampled_from(options)))
+        found[INPUT] = (draw.number(1, 20),)
+    for number in range(draw.number(1, 6)):
+        name = f"l{number}"
+        layer = next_layer(draw, name, found, draw.pick(list(found)[-3:]))
         layers.append(layer)
         found[name] = layer.output_shape(tuple(found[source] for source in layer.inputs))
-    return LayerGraph("net", found[INPUT], tuple(layers), draw(st.integers(1, 3)), draw(st.sampled_from((None, 8))))
+    return LayerGraph("net", found[INPUT], tuple(layers), draw.number(1, 3), draw.pick((None, 8)))
 
 
-@st.composite
-def cuts(draw: st.DrawFn, units: tuple[int, int], taps: int, parts: int) -> PartitionedLayer:
+def cut_drawn(draw: Draw, units: tuple[int, int], taps: int, parts: int) -> PartitionedLayer:
     """A layer in parts of any size, its units assigned in any order, any of its blocks kept."""
     inputs, outputs = units
-    split = draw(st.sampled_from([s for s, most in (("outputs", outputs), ("inputs", inputs)) if parts <= most]))
+    split = draw.pick([s for s, most in (("outputs", outputs), ("inputs", inputs)) if parts <= most])
 
     def assigned(count: int) -> tuple[tuple[int, ...] | None, tuple[int, ...]]:
-        parts_of = draw(st.lists(st.integers(0, parts - 1), min_size=count, max_size=count))
-        if draw(st.booleans()):
-            parts_of.sort()
-            return None, tuple(parts_of.count(p) for p in range(parts))
-        return tuple(parts_of), tuple(parts_of.count(p) for p in range(parts))
+        parts_of = [draw.number(0, parts - 1) for _ in range(count)]
+        sizes = tuple(parts_of.count(part) for part in range(parts))
+        return (None if draw.coin() else tuple(parts_of)), sizes
 
     in_assignment, in_sizes = assigned(inputs)
     out_assignment, out_sizes = assigned(outputs) if split == "outputs" else (None, (outputs,))
-    sparsity = draw(st.sampled_from(SPARSITIES))
-    rank = None
-    if split == "outputs" and draw(st.integers(0, 2)) == 0:
-        rank, sparsity = draw(st.integers(1, 3)), SPARSITIES[0]
+    sparsity, rank = draw.pick(SPARSITIES), None
     kept = []
     for size in out_sizes:
         blocks = []
-        for part in draw(st.permutations([p for p in range(parts) if in_sizes[p]])):
-            if blocks and draw(st.booleans()):
+        candidates = [part for part in range(parts) if in_sizes[part]]
+        first = draw.number(0, len(candidates) - 1)
+        for part in candidates[first:] + candidates[:first]:
+            if blocks and draw.coin():
                 continue
-            count = draw(st.integers(1, in_sizes[part]))
-            nonzeros = None
-            if rank is None and sparsity.kind != "n:m" and draw(st.booleans()):
-                nonzeros = draw(st.integers(0, count * taps * size))
-            blocks.append(Kept(part, count, nonzeros))
+            count = draw.number(1, in_sizes[part])
+            known = sparsity.kind != "n:m" and draw.coin()
+            blocks.append(Kept(part, count, draw.number(0, count * taps * size) if known else None))
         kept.append(tuple(blocks) if size else ())
-    layer = PartitionedLayer(
-        in_sizes, out_sizes, tuple(kept), in_assignment, out_assignment, split, sparsity,
-        draw(st.sampled_from((None, 4))), rank,
-    )  # fmt: skip
-    if rank is not None:
-        assume(rank <= max(min(layer.fan_in(q) * taps, size) for q, size in enumerate(out_sizes)))
-    return layer
+    if split == "outputs" and draw.number(0, 2) == 0:
+        kept = [tuple(Kept(block.part, block.units) for block in blocks) for blocks in kept]
+        fan_ins = [sum(block.units for block in blocks) * taps for blocks in kept]
+        most = max(min(fan_in, size) for fan_in, size in zip(fan_ins, out_sizes, strict=True))
+        rank, sparsity = draw.number(1, min(3, most)), SPARSITIES[0]
+    weight_bits = draw.pick((None, 4))
+    return PartitionedLayer(
+        in_sizes, out_sizes, tuple(kept), in_assignment, out_assignment, split, sparsity, weight_bits, rank
+    )
 
 
 @st.composite
 def networks(draw: st.DrawFn, accelerators: int) -> Net:
-    """A graph, and as often one with some of its layers partitioned and placed on some of the accelerators."""
-    graph = draw(graphs())
-    if not graph.divisible or draw(st.integers(0, 2)) == 0:
+    """A graph, and more often one with some of its layers partitioned and placed on some of the accelerators."""
+    cheap = Draw(draw)
+    graph = graph_drawn(cheap)
+    if not graph.divisible or cheap.number(0, 2) == 0:
         return graph
     uncut = PartitionedGraph(graph, 1, {})
-    chosen = draw(st.lists(st.sampled_from(graph.divisible), min_size=1, max_size=2, unique=True))
-    parts = draw(st.integers(1, min(5, *(max(uncut.units(name)) for name in chosen))))
-    layers = {name: draw(cuts(uncut.units(name), uncut.taps(name), parts)) for name in chosen}
-    placement = st.lists(st.integers(0, accelerators - 1), min_size=parts, max_size=parts).map(tuple)
-    return PartitionedGraph(graph, parts, layers, draw(st.none() | placement))
+    chosen = sorted(set(cheap.several(graph.divisible, 2)))
+    parts = cheap.number(1, min(5, *(max(uncut.units(name)) for name in chosen)))
+    layers = {name: cut_drawn(cheap, uncut.units(name), uncut.taps(name), parts) for name in chosen}
+    placement = tuple(cheap.number(0, accelerators - 1) for _ in range(parts)) if cheap.coin() else None
+    return PartitionedGraph(graph, parts, layers, placement)
 
 
-arrays = st.builds(
-    ArraySpec,
-    rows=st.integers(1, 6),
-    cols=st.integers(1, 6),
-    count=st.integers(1, 2),
-    dataflow=st.sampled_from(("os", "ws", "is")),
-    overlap=st.booleans(),
-    accumulator_depth=st.sampled_from((None, 8)),
-)
+def array_drawn(draw: Draw) -> ArraySpec:
+    return ArraySpec(
+        rows=draw.number(1, 6),
+        cols=draw.number(1, 6),
+        count=draw.number(1, 2),
+        dataflow=draw.pick(("os", "ws", "is")),
+        overlap=draw.coin(),
+        accumulator_depth=draw.pick((None, 8)),
+    )
+
+
+def buffer_drawn(draw: Draw, roomy: bool) -> BufferSpec:
+    return BufferSpec(
+        kib=10**6 if roomy else draw.pick((0.5, 1, 2, 64)),
+        bandwidth_bytes_per_cycle=draw.pick((8, 256)),
+        activation_fraction=draw.pick((0, 0.3, 0.7)),
+    )
 
 
 @st.composite
-def systems(draw: st.DrawFn, uneven: bool | None = None, roomy: bool = False) -> ppsim.System:
+def systems(draw: st.DrawFn, roomy: bool = False) -> ppsim.System:
     """One to six accelerators of one kind or of two, behind any channels, on any links that need no edges."""
-    count = draw(st.integers(1, 6))
-    fractions = st.sampled_from((0, 0.3, 0.7))
-    buffers = st.builds(
-        BufferSpec,
-        kib=st.just(10**6) if roomy else st.sampled_from((0.5, 1, 2, 64)),
-        bandwidth_bytes_per_cycle=st.sampled_from((8, 256)),
-        activation_fraction=fractions,
-    )
+    cheap = Draw(draw)
+    count = cheap.number(1, 6)
     groups: tuple[Group, ...] = ()
-    if count > 1 and (draw(st.booleans()) if uneven is None else uneven):
-        fast = draw(st.integers(1, count - 1))
-        groups = (
-            Group(name="fast", count=fast, clock_mhz=draw(st.sampled_from((300, 900)))),
-            Group(name="slow", count=count - fast, array=draw(arrays), buffer=draw(buffers)),
-        )
+    if count > 1 and cheap.coin():
+        fast = cheap.number(1, count - 1)
+        slow = Group(name="slow", count=count - fast, array=array_drawn(cheap), buffer=buffer_drawn(cheap, roomy))
+        groups = (Group(name="fast", count=fast, clock_mhz=cheap.pick((300, 900))), slow)
     system = ppsim.load_system("tetris", accelerators=count)
     return replace(
         system,
         groups=groups,
-        array=draw(arrays),
-        buffer=draw(buffers),
-        vector=VectorSpec(lanes=3, enabled=draw(st.booleans())),
-        dram=replace(system.dram, sharing=draw(st.sampled_from(("private", "shared", 2)))),
+        array=array_drawn(cheap),
+        buffer=buffer_drawn(cheap, roomy),
+        vector=VectorSpec(lanes=3, enabled=cheap.coin()),
+        dram=replace(system.dram, sharing=cheap.pick(("private", "shared", 2))),
         interconnect=replace(
             system.interconnect,
-            topology=draw(st.sampled_from(("mesh", "ring", "bus"))),
-            all_gather=draw(st.sampled_from((None, "ring"))),
-            reduce=draw(st.sampled_from((None, "tree"))),
+            topology=cheap.pick(("mesh", "ring", "bus")),
+            all_gather=cheap.pick((None, "ring")),
+            reduce=cheap.pick((None, "tree")),
         ),
-        weights=draw(st.sampled_from(("cold", "cold", "resident"))),
+        weights=cheap.pick(("cold", "cold", "resident")),
     )
 
 

@@ -32,7 +32,7 @@ from ppsim.workload.layers import (
 from ppsim.workload.partitioned import Kept, PartitionedGraph, PartitionedLayer
 from ppsim.workload.sparsity import Sparsity
 
-many = settings(max_examples=120, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+many = settings(max_examples=80, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 
 #: a feature of a step's output
 Feature = tuple[int, int]
@@ -164,7 +164,7 @@ def check_division(net: Net, system: ppsim.System) -> None:
     assert sorted(name for s in steps[1:] for name in (s.name, *(f.name for f in s.fused))) == sorted(moved)
 
 
-@settings(many, max_examples=40)
+@settings(many, max_examples=30)
 @given(systems(), st.data())
 def test_the_input_lies_with_the_owners_of_its_parts(system, data):
     """Of the first partitioned layer that reads it; without one, with everyone."""

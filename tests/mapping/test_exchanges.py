@@ -170,7 +170,7 @@ def planned(made, needs, channel, spec) -> Plan:
     return exchange(Layout(tuple(map(as_intervals, made))), tuple(map(as_intervals, needs)), channel, spec)
 
 
-@settings(max_examples=200)
+@settings(max_examples=150)
 @given(cases(), links(), st.data())
 def test_everyone_gets_what_it_needs(case, spec, data):
     """From scratchpads, private channels, shared ones in groups, and any other sharing."""
@@ -206,6 +206,17 @@ def test_those_behind_one_channel_meet_at_one_of_them(count, syncs):
     assert len(plan.sends) == syncs
     assert not any(send.features for send in plan.sends)
     assert carry_out(plan, made, needs, [0] * count) == needs
+
+
+def test_only_those_that_wait_synchronise():
+    """One for each pair that is not all of them; with another channel, one up to and one down from those that speak."""
+    made, needs = [{0}, {1}, set(), set()], [set(), {0, 1}, {1}, set()]
+    pairs = [(send.source, send.destination) for send in planned(made, needs, (0,) * 4, LINKS).sends]
+    assert sorted(pairs) == [(0, 1), (1, 2)]
+    made, needs = [set(), {1}, set(), set()], [set(), set(), set(), {1}]
+    plan = planned(made, needs, (0, 0, 1, 1), LINKS)
+    assert plan.sends == (Send(1, 0, 0), Send(0, 2, 1, (0,)), Send(2, 3, 0, (1,)))
+    assert plan.reads == (1, 0, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from ppsim.mapping.program import Activity
 from ppsim.mapping.tiling import Problem, Tiling, candidates
 from ppsim.workload.layers import Conv
 
-many = settings(max_examples=50, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+many = settings(max_examples=40, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 
 
 def check_against_the_walk(problem: Problem, tiling: Tiling) -> None:
@@ -101,6 +101,18 @@ def test_bits_that_do_not_divide_go_to_the_last_piece():
     few = replace(problem, weight_bits=5, macs=5)  # none in the first five pieces
     tiles = in_order(gemm_nest(few, Tiling(rows=1, images=1, k=1, n=2, m_outer=True)))
     assert [tile.weight_bytes for tile in tiles] == [0, 0, 0, 0, 0, 1] * 2
+
+
+def test_a_last_piece_with_much_left_fits_too():
+    """9,999 bits over 100 x 100 weights: none at all in pieces of one weight, but for the last that has them all."""
+    problem = problem_of(1, 100, 100, ArraySpec(1, 1), space=600, weight_bits=9_999)
+    found = candidates(problem).tilings
+    assert found
+    for tiling in found:
+        nest = gemm_nest(problem, tiling)
+        assert 2 * max(tile.weight_bytes for tile in nest.tiles.values()) <= nest.weight_space <= 600
+        assert nest.activity.weight_bits == 9_999
+    assert not any(tiling.k * tiling.n == 1 for tiling in found)
 
 
 @many

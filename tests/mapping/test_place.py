@@ -14,10 +14,10 @@ from ppsim.mapping.program import Program
 from ppsim.mapping.residency import residency
 from ppsim.mapping.steps import Step
 from ppsim.workload.graph import LayerGraph
-from ppsim.workload.layers import Elementwise, Linear
+from ppsim.workload.layers import Conv, Elementwise, Linear, MatMul, Pool
 from ppsim.workload.partitioned import Kept, PartitionedGraph, PartitionedLayer
 
-many = settings(max_examples=50, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+many = settings(max_examples=40, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 
 
 def placed(net: Net, system: ppsim.System) -> Program:
@@ -63,6 +63,7 @@ def test_work_is_that_of_the_network(case):
     """MACs and operations are conserved, weights are loaded at least once unless they are on chip from the start."""
     net, system, program = case
     graph, steps = graph_of(net), steps_of(net, system, program.word_bits)
+    stays = residency(steps, system, graph.batch, program.word_bits)
     assert program.word_bits == (graph.bits or 16)
     assert len(program.stages) == len(steps)
     assert sum(stage.activity.macs for stage in program.stages) == net.macs
@@ -82,9 +83,9 @@ def test_work_is_that_of_the_network(case):
         rows = graph.gemm_of(step.name).m if step.is_product else 1
         if step.reads and step.reads[-1].as_weights:
             # an operand that is an activation: all of it, unless it stays on chip; for each block of rows perhaps
-            right = [len(as_set(r.needs[a])) for a in range(system.accelerators) for r in step.reads if r.as_weights]
-            on_chip = not any(loaded)
-            once = 0 if on_chip else sum(right) * graph.batch * program.word_bits
+            away = [r for r in step.reads if r.as_weights and not stays.kept[r.step]]
+            right = [len(as_set(r.needs[a])) for a in range(system.accelerators) for r in away]
+            once = sum(right) * graph.batch * program.word_bits
         else:
             assert all(bits == 0 for a, bits in enumerate(loaded) if a not in cold)
             if len(cold) < system.accelerators:
@@ -314,7 +315,7 @@ def test_exchanges_are_those_that_are_planned():
     """Ring and tree by name reach the program, with what each message waits for."""
     layers = (Linear(name="a", out_features=8), Linear(name="b", out_features=8))
     sums = PartitionedLayer((1,) * 8, (8,), (tuple(Kept(p, 1) for p in range(8)),), split="inputs")
-    graph = LayerGraph("net", (8,), layers)
+    graph = LayerGraph("net", (8,), layers, batch=3)
     links = {"interconnect.all_gather": "ring", "interconnect.reduce": "tree"}
     system = ppsim.load_system("tetris", accelerators=8, set=links)
     steps = steps_of(graph, system, 16)
@@ -327,8 +328,9 @@ def test_exchanges_are_those_that_are_planned():
     assert [(m.source, m.destination, m.after) for m in messages if m.sums] == [
         (s.source, s.destination, s.after) for s in planned
     ]
+    assert {(m.sums, m.bytes, m.written) for m in messages if m.sums} == {(3 * 8, 3 * 8 * 4, False)}  # of 32 bit
     (stored,) = (m for m in messages if not m.sums)
-    assert (stored.source, stored.destination, stored.bytes, stored.written) == (0, 0, 16, True)
+    assert (stored.source, stored.destination, stored.bytes, stored.written) == (0, 0, 3 * 16, True)
     assert stored.after == tuple(n for n, s in enumerate(planned) if s.destination == 0)
 
 
@@ -356,3 +358,28 @@ def test_parts_placed_where_there_is_no_accelerator():
 def test_a_product_too_large_to_count():
     with pytest.raises(ppsim.InputError, match=r"^tetris: layer 'gemm': a \d+x\d+x\d+ product is too large"):
         place(ppsim.gemm(1 << 20, 1 << 19, 1 << 19), ppsim.load_system("tetris", accelerators=1))
+
+
+@pytest.mark.parametrize(("fraction", "on_chip"), [(0.5, True), (0, False)])
+def test_a_right_operand_that_stays_on_chip_is_not_loaded(fraction, on_chip):
+    """Keys of six positions and eight features; either way they are there when the queries are, not before."""
+    layers = (
+        Linear(name="q", out_features=8),
+        Linear(name="k", out_features=8, inputs=("input",)),
+        MatMul(name="scores", over="units", inputs=("q", "k")),
+    )
+    settings_ = {"buffer.activation_fraction": fraction, "buffer.kib": 64}
+    program = place(LayerGraph("net", (4, 6), layers), ppsim.load_system("tetris", accelerators=1, set=settings_))
+    ((nest,),) = program.stages[3].work
+    assert nest.activity.weight_bits == (0 if on_chip else 6 * 8 * 16)
+    assert nest.weights_wait
+    assert not any(stage.work[0][0].weights_wait for stage in program.stages[1:3])
+
+
+def test_operations_are_shared_as_channels_are():
+    """Four channels pooled on three accelerators take two, one and one shares of the operations and the time."""
+    layers = (Conv(name="c", out_channels=4, kernel=(1, 1)), Pool(name="p", kernel=(2, 2)))
+    net = LayerGraph("net", (3, 4, 6), layers, batch=2)
+    program = place(net, ppsim.load_system("tetris", accelerators=3, set={"vector.lanes": 5}))
+    found = [(nest.activity.vector_operations, nest.vector_cycles) for (nest,) in program.stages[2].work]
+    assert found == [(2 * 2 * 24, 20), (2 * 24, 10), (2 * 24, 10)]

@@ -52,7 +52,7 @@ def held(steps: list[Step], stays: Residency, index: int, a: int, batch: int, su
     return (bits + features * batch * BITS) // 8
 
 
-many = settings(max_examples=100, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+many = settings(max_examples=70, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 
 
 @many
@@ -86,7 +86,7 @@ def test_what_stays_never_exceeds_the_room_of_any_kind(system, data):
                 assert len({stays.kept[read.step] for read in step.reads if read.as_weights == as_weights}) <= 1
 
 
-@settings(many, max_examples=60)
+@settings(many, max_examples=40)
 @given(systems(roomy=True), st.data())
 def test_all_stays_with_room_and_nothing_without(system, data):
     """But for the network's input and results, and what is read together with the input."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from partitioned_graphs import graphs
 
 import ppsim
+from ppsim.documents import quote
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.layers import LAYER_TYPES, Linear
 from ppsim.workload.partitioned import Kept, PartitionedGraph, PartitionedLayer, all_blocks, split_evenly
@@ -205,7 +206,7 @@ def test_no_network_outside_the_folder_of_the_file(tmp_path):
         str(inside / "good.yaml"), "..",
     ):  # fmt: skip
         message = refusal(write(inside, changed("workload", name)))
-        assert message.startswith(f"workload: {name!r} leads out of the file's folder; give a path below"), name
+        assert message.startswith(f"workload: {quote(name)} leads out of the file's folder; give a path below"), name
         assert "tinyvgg16" in message
     for name in ("", ".", "nothing.yaml", "tinyvgg17", "circle", "a\0b", "a" * 5000, "a/" * 3000):
         assert "is no network that ppsim ships and no file here" in refusal(write(inside, changed("workload", name)))
@@ -220,7 +221,7 @@ def test_a_network_over_sequences(tmp_path):
     path = write(tmp_path, document)
     assert ppsim.load_partitioned(path).graph.input_shape == (8, 16)
     assert ppsim.load_partitioned(path, sequence=5).graph.input_shape == (8, 5)
-    assert refusal(path, sequence=0) == "sequence must be at least 1, got 0"
+    assert refusal(path, sequence=0) == "net: sequence must be at least 1, got 0"
     assert refusal(path, batch=0) == "net: batch must be at least 1, got 0"
     assert "is no (features, positions)" in refusal(write(tmp_path, BASE), sequence=5)
 
@@ -462,12 +463,12 @@ def test_a_large_file_is_not_read(tmp_path):
 )
 def test_numbers_without_bounds_take_no_room(tmp_path, path, value):
     path = write(tmp_path, changed(path, value))
-    begin = time.perf_counter()
+    begin = time.process_time()
     tracemalloc.start()
     assert refusal(path)
     assert tracemalloc.get_traced_memory()[1] < 100 * 2**20
     tracemalloc.stop()
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 def test_many_parts_of_many_units(tmp_path):
@@ -495,9 +496,9 @@ def test_large_assignments_load_quickly(tmp_path):
     graph = PartitionedGraph(net, parts, dict.fromkeys(names, cut))
     path = tmp_path / "net.json"
     ppsim.save_partitioned(graph, path)
-    begin = time.perf_counter()
+    begin = time.process_time()
     loaded = ppsim.load_partitioned(path)
-    assert time.perf_counter() - begin < 2  # 0.2 s on one idle core
+    assert time.process_time() - begin < 2  # 0.2 s on one idle core
     assert loaded == graph
     assert max(map(len, path.read_text().splitlines())) <= WIDTH
 

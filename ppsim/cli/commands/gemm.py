@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ppsim.cli.options import Dataflow, Energy, Engine, JsonFile, Overlap, Settings, system_settings
-from ppsim.cli.output import check_json, console_for, print_assumptions, write_json
+from ppsim.cli.options import Dataflow, Energy, Engine, JsonFile, Overlap, Settings, system_of, system_settings
+from ppsim.cli.output import check_json, console_for, print_assumptions, print_page, say, write_json
 from ppsim.errors import InputError
 
 
@@ -22,9 +22,11 @@ def gemm(
         str | None, typer.Option("--array", metavar="RxC", help="Cycles of an array alone, in closed form.")
     ] = None,
     accelerators: Annotated[
-        int | None, typer.Option("-n", "--accelerators", help="Accelerators of the system [1].")
+        int | None, typer.Option("-n", "--accelerators", help="Accelerators of the system.  [default: 1]")
     ] = None,
-    bits: Annotated[int | None, typer.Option("--bits", help="Bits of an operand; those of the arrays, or 16.")] = None,
+    bits: Annotated[
+        int | None, typer.Option("--bits", help="Bits of an operand.  [default: those of the system's arrays, or 16]")
+    ] = None,
     dataflow: Dataflow = None,
     overlap: Overlap = None,
     energy: Energy = None,
@@ -32,8 +34,12 @@ def gemm(
     engine: Engine = "auto",
     json: JsonFile = None,
 ) -> None:
-    """One matrix product, (M x K) by (K x N): simulated on a system (-s), or in closed form on an array (--array)."""
+    """Simulate one matrix product, (M x K) by (K x N).
+
+    On a system (-s), or in closed form on an array alone (--array).
+    """
     from ppsim.cli import tables
+    from ppsim.cli.quantities import percent
 
     check_json(json)
     if (system is None) == (array is None):
@@ -44,23 +50,21 @@ def gemm(
             raise InputError("-n, --energy and --set are for -s; --array goes with --dataflow, --overlap and --bits")
         values = _closed_form((m, k, n), array, dataflow or "ws", bool(overlap), 16 if bits is None else bits)
         write_json(json, values)
-        console.print(tables.closed_form_table(values))
+        print_page(console, tables.closed_form_table(values))
         return
 
     import ppsim
 
     assert system is not None
-    hardware = ppsim.load_system(
-        system,
-        accelerators=1 if accelerators is None else accelerators,
-        set=system_settings(dataflow, overlap, energy, settings),
-    )
+    hardware = system_of(system, accelerators, 1, system_settings(dataflow, overlap, energy, settings))
     result = ppsim.simulate(ppsim.gemm(m, k, n, bits=hardware.bits if bits is None else bits), hardware, engine)
     write_json(json, result.to_dict())
     layer = result.layers[-1]
-    console.print(tables.summary(result))
-    console.print(f"bound by {layer.bound}; {tables.percent(layer.utilisation)} of the arrays' peak")
-    console.print(f"energy: {tables.component_line(result)}\n")
+    for line in tables.summary(result):
+        say(console, line)
+    say(console, f"bound by {layer.bound}; {percent(layer.utilisation)} of the arrays' peak")
+    say(console, f"energy: {tables.component_line(result)}")
+    console.print()
     print_assumptions(console, result.assumptions)
 
 

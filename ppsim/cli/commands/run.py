@@ -20,7 +20,7 @@ from ppsim.cli.options import (
     system_of,
     system_settings,
 )
-from ppsim.cli.output import check_json, console_for, print_assumptions, progress, say, write_json
+from ppsim.cli.output import check_json, console_for, print_assumptions, print_page, progress, say, write_json
 from ppsim.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,10 +29,13 @@ if TYPE_CHECKING:
     from ppsim.workload.graph import LayerGraph
     from ppsim.workload.partitioned import PartitionedGraph
 
+#: energy tables drawn unless --draws says how many
+DRAWS = 1000
+
 
 def run(
     workload: Annotated[
-        str, typer.Argument(metavar="WORKLOAD", help="Name or file of the network, or file of a partitioned one.")
+        str, typer.Argument(metavar="WORKLOAD", help="Name or file of a network, or file of a partitioned one.")
     ],
     system: SystemName,
     accelerators: Accelerators = None,
@@ -40,14 +43,15 @@ def run(
         int | None, typer.Option("-p", "--parts", help="Cut layers into that many parts and prune between them.")
     ] = None,
     layers: Annotated[
-        str | None, typer.Option("--layers", metavar="GLOB", help="Layers to cut, globs with commas [fc*].")
+        str | None,
+        typer.Option("--layers", metavar="GLOB", help="Layers to cut: names or globs, with commas.  [default: fc*]"),
     ] = None,
     keep: Annotated[
-        float | None, typer.Option("--keep", help="Share of their weights to keep; 1/parts by default.")
+        float | None, typer.Option("--keep", help="Share of their weights to keep, up to 1.  [default: 1/parts]")
     ] = None,
     batch: Annotated[int, typer.Option("--batch", help="Inputs at a time.")] = 1,
     sequence: Annotated[
-        int | None, typer.Option("--sequence", help="Positions of an input, for networks over sequences.")
+        int | None, typer.Option("--sequence", help="Positions of an input, of a network over sequences.")
     ] = None,
     dataflow: Dataflow = None,
     overlap: Overlap = None,
@@ -55,20 +59,34 @@ def run(
     settings: Settings = None,
     baselines: Annotated[
         str | None,
-        typer.Option("--baselines", metavar="NAMES", help="With commas; by default all that apply."),
+        typer.Option(
+            "--baselines",
+            metavar="NAMES",
+            help="Baselines beside single-dense and single-pruned, with commas: multi-dense, "
+            "multi-unstructured-dense, multi-unstructured-compressed, iso-resources.  [default: all that apply]",
+        ),
     ] = None,
     uncertainty: Annotated[
-        bool, typer.Option("--uncertainty", help="Intervals of energies and ratios, where sources disagree.")
+        bool, typer.Option("--uncertainty", help="Intervals of energies and of their ratios, where sources disagree.")
     ] = False,
-    draws: Annotated[int, typer.Option("--draws", help="Energy tables to draw for --uncertainty.")] = 1000,
+    draws: Annotated[
+        int | None,
+        typer.Option("--draws", min=10, max=100_000, help="Energy tables that --uncertainty draws.  [default: 1000]"),
+    ] = None,
     engine: Engine = "auto",
     json: JsonFile = None,
 ) -> None:
-    """Simulate a network, pruned (-p, or a partitioned file) or not, and compare it with its baselines."""
+    """Simulate a network, pruned or not, against its baselines.
+
+    -p cuts layers into parts and prunes the weights between them; a partitioned file brings its own parts. Without
+    either the network runs unpruned.
+    """
     import ppsim
     from ppsim.cli import tables
 
     check_json(json)
+    if draws is not None and not uncertainty:
+        raise InputError("--draws says how many tables --uncertainty draws; give --uncertainty too")
     net = _network(workload, batch, sequence, parts, layers, keep)
     wanted = net.fewest_accelerators if isinstance(net, ppsim.PartitionedGraph) else 1
     hardware = system_of(system, accelerators, wanted, system_settings(dataflow, overlap, energy, settings))
@@ -76,25 +94,29 @@ def run(
     with progress(f"simulating {workload} and its baselines"):
         comparison = ppsim.compare(net, hardware, engine=engine, baselines=named)
     scopes = [comparison, *([comparison.pruned_layers] if comparison.pruned_layers else [])]
-    drawn = [ppsim.uncertainty(scope, hardware.energy, draws) for scope in scopes] if uncertainty else []
+    drawn = [ppsim.uncertainty(scope, hardware.energy, draws or DRAWS) for scope in scopes] if uncertainty else []
     result = comparison.result
     write_json(json, _document(scopes, drawn))
     console = console_for(json)
-    console.print(tables.summary(result) + "\n")
-    console.print(tables.layer_table(result))
-    console.print()
-    console.print(tables.energy_table(result))
-    console.print()
-    console.print(tables.comparison_table(comparison))
-    for line in tables.baseline_notes(comparison):
+    for line in tables.summary(result):
         say(console, line)
+    console.print()
+    print_page(console, tables.layer_table(result))
+    console.print()
+    print_page(console, tables.energy_table(result))
+    console.print()
+    print_page(console, tables.comparison_table(comparison))
+    if notes := tables.baseline_notes(comparison):
+        say(console, notes)
     console.print()
     say(console, f"Whole network: {tables.factors_line(comparison)}.")
     if comparison.pruned_layers:
         say(console, f"Pruned layers alone: {tables.factors_line(comparison.pruned_layers)}.")
     console.print()
     if drawn:
-        console.print(tables.uncertainty_table(dict(zip((s.scope for s in scopes), drawn, strict=True))))
+        if drawn[0].drawn:
+            by_scope = dict(zip((scope.scope for scope in scopes), drawn, strict=True))
+            print_page(console, tables.uncertainty_table(by_scope, result.energy_unit))
         say(console, tables.uncertainty_line(drawn[-1]))
         console.print()
     say(console, tables.bandwidth_line(hardware))
@@ -118,7 +140,7 @@ def _network(
             raise InputError(f"{workload} is partitioned already; leave -p, --layers and --keep out")
         return load_partitioned(workload, batch=batch, sequence=sequence)
     net = load_workload(workload, batch=batch, sequence=sequence)
-    return net if parts is None else partition(net, parts, layers=layers or "fc*", keep=keep)
+    return net if parts is None else partition(net, parts, layers="fc*" if layers is None else layers, keep=keep)
 
 
 def _document(scopes: list[Comparison], drawn: list[Uncertainty]) -> dict[str, Any]:

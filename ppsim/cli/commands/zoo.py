@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ppsim.cli.options import JsonFile
-from ppsim.cli.output import check_json, console_for, write_json
+from ppsim.cli.output import check_json, console_for, print_page, say, write_json
 from ppsim.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from ppsim.analysis.drawings import Kind
+    from ppsim.hardware.memories import Memory
+    from ppsim.workload.graph import LayerGraph
 
 #: what there is to list, and the folder of each
 FOLDERS = {"workloads": "workloads", "systems": "accelerators", "tables": "accelerators/energy"}
@@ -24,10 +27,10 @@ SCHEMAS = ("partitioned-graph",)
 
 
 def list_(
-    what: Annotated[str, typer.Argument(metavar="workloads|systems|tables|memories", help="What to list.")],
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="workloads, systems, tables or memories.")],
     json: JsonFile = None,
 ) -> None:
-    """List what ships with ppsim: workloads, systems, energy tables, or memories."""
+    """List what ships: workloads, systems, energy tables, memories."""
     import ppsim
     from ppsim.cli import descriptions
     from ppsim.documents import dump, names
@@ -51,43 +54,55 @@ def list_(
         table, plain = descriptions.table_list(tables), {name: dump(found) for name, found in tables.items()}
     write_json(json, plain)
     console = console_for(json)
-    console.print(table)
-    console.print("\nppsim show NAME says more of each.")
+    print_page(console, table)
+    say(console, "")
+    say(console, "ppsim show NAME says more of each.")
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A workload, system, energy table or memory; or schema.")],
-    of: Annotated[str | None, typer.Argument(metavar="[FORMAT]", help="With schema: partitioned-graph.")] = None,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="Name or file of a network, a system, an energy table or a memory; or the word schema."
+        ),
+    ],
+    of: Annotated[str | None, typer.Argument(metavar="FORMAT", help="After schema: partitioned-graph.")] = None,
     accelerators: Annotated[int | None, typer.Option("-n", "--accelerators", help="Accelerators of a system.")] = None,
     draw: Annotated[
         str | None,
         typer.Option(
-            "--draw", metavar="FILE", help="Draw a system's topology or a workload's graph: .png, .svg, .pdf."
+            "--draw", metavar="FILE", help="Draw a system's topology or a network's graph: .png, .svg or .pdf."
         ),
     ] = None,
     json: JsonFile = None,
 ) -> None:
-    """Show a workload, a system, an energy table or a memory as a table (or draw it); or a JSON Schema."""
+    """Show a network, system, energy table or memory in full.
+
+    Or print the JSON Schema of a file format: ppsim show schema partitioned-graph.
+    """
     check_json(json)
     if name == "schema":
+        if accelerators is not None or draw is not None:
+            raise InputError("show schema: -n and --draw go with systems and networks; leave them out")
         _show_schema(of, json)
         return
     if of is not None:
         raise InputError(f"show {name} {of}: one name is accepted, or schema with one of: {', '.join(SCHEMAS)}")
     page, plain, figure = _found(name, accelerators)
-    if draw:
+    if draw is not None:
         kind, place = _draw_to(draw)
         from ppsim.analysis.drawings import drawn
         from ppsim.storage import write_bytes
 
         if figure is None:
-            raise InputError(f"show {name} --draw: there is a drawing of systems and workloads alone")
+            raise InputError(f"show {name} --draw: only systems and networks have a drawing")
         write_bytes(place, drawn(figure(), kind))
     write_json(json, plain)
     console = console_for(json)
-    console.print(page)
-    if draw:
-        console.print(f"\nDrawn: {draw}")
+    print_page(console, page)
+    if draw is not None:
+        say(console, "")
+        say(console, f"Drawn: {draw}")
 
 
 def _show_schema(of: str | None, json: str | None) -> None:
@@ -96,7 +111,8 @@ def _show_schema(of: str | None, json: str | None) -> None:
     from ppsim.storage import json_text
 
     if of not in SCHEMAS:
-        raise InputError(f"show schema {of or ''}: accepted: {', '.join(SCHEMAS)}")
+        given = "give the format" if of is None else f"{of!r} is unknown"
+        raise InputError(f"show schema: {given}; accepted: {', '.join(SCHEMAS)}")
     schema = ppsim.partitioned_schema()
     if json is None:
         sys.stdout.write(json_text(schema))
@@ -109,63 +125,113 @@ def _draw_to(draw: str) -> tuple[Kind, Path]:
     kinds: dict[str, Kind] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
     suffix = Path(draw).suffix.lower()
     if suffix not in kinds:
-        raise InputError(f"--draw {draw}: the name of the file ends in {', '.join(kinds)}")
+        raise InputError(f"--draw {draw}: the name of the file has to end in {', '.join(kinds)}")
     return kinds[suffix], check_file(Path(draw))
 
 
-def _found(name: str, accelerators: int | None) -> tuple[RenderableType, dict[str, Any], Callable[[], Any] | None]:
-    """The page of a name, the same as plain values, and what draws it."""
-    from rich.console import Group
+#: a page, the same as plain values, and what draws it
+Shown = tuple["RenderableType", dict[str, Any], Callable[[], Any] | None]
 
+
+def _found(name: str, accelerators: int | None) -> Shown:
+    """What a name or a file stands for; a name that ships wins over a file."""
     import ppsim
-    from ppsim.cli import descriptions
-    from ppsim.documents import dump, format_of, names
+    from ppsim.documents import format_of, names
     from ppsim.hardware.documents import SYSTEM_FORMAT, TABLE_FORMAT
+    from ppsim.hardware.memories import FORMAT as MEMORIES_FORMAT
+    from ppsim.workload.documents import FORMAT as WORKLOAD_FORMAT
+    from ppsim.workload.partitioned_documents import FORMAT as PARTITIONED_FORMAT
 
-    tag = format_of(Path(name)) if Path(name).is_file() else None
     memories = ppsim.load_memories()
     known = {what: names(folder) for what, folder in FOLDERS.items()} | {"memories": tuple(memories)}
-    if tag == SYSTEM_FORMAT or name in known["systems"]:
-        system = ppsim.load_system(name, accelerators=accelerators)
-        # its energy table, which may be called as it is, stands below it
-        page = descriptions.system_page(system), "", descriptions.energy_page(system.energy)
-        return Group(*page), dump(system), lambda: _topology(system)
+    is_file = not any(name in some for some in known.values()) and Path(name).is_file()
+    tag = format_of(Path(name)) if is_file else None
+    if name in known["systems"] or tag == SYSTEM_FORMAT:
+        return _system(name, accelerators)
     if accelerators is not None:
-        raise InputError(f"show {name}: -n goes with systems: {', '.join(known['systems'])}")
-    if tag == TABLE_FORMAT or name.partition("@")[0] in known["tables"]:
-        energies = ppsim.load_energy_table(name)
-        return descriptions.energy_page(energies), dump(energies), None
+        raise InputError(f"show {name}: -n goes with systems: {', '.join(known['systems'])}, or the file of one")
+    if (not is_file and name.partition("@")[0] in known["tables"]) or tag == TABLE_FORMAT:
+        return _table(name)
     if name in memories:
-        return descriptions.memory_page(name, memories[name]), dump(memories[name]), None
-    if tag is not None or name in known["workloads"]:
-        graph, about = _described(name)
-        return descriptions.workload_page(graph, about), _sizes(graph), lambda: _graph(graph)
+        return _memory(name, memories[name])
+    if tag == MEMORIES_FORMAT:
+        return _memories(name)
+    if name in known["workloads"] or tag == WORKLOAD_FORMAT:
+        return _workload(name)
+    if tag == PARTITIONED_FORMAT:
+        return _partitioned(name)
+    if is_file:
+        accepted = WORKLOAD_FORMAT, PARTITIONED_FORMAT, SYSTEM_FORMAT, TABLE_FORMAT, MEMORIES_FORMAT
+        raise InputError(f"{name}: format: {tag or 'none is given'}; accepted: {', '.join(accepted)}")
+    close = get_close_matches(name, [one for some in known.values() for one in some], n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
     listed = "; ".join(f"{what}: {', '.join(some)}" for what, some in known.items())
-    raise InputError(f"show {name}: no file and no known name; {listed}")
+    raise InputError(f"show {name!r}: no file and no known name; {hint}{listed}")
 
 
-def _described(name: str) -> tuple[Any, str]:
+def _system(name: str, accelerators: int | None) -> Shown:
+    import ppsim
+    from ppsim.analysis.drawings import topology_drawing
+    from ppsim.cli import descriptions
+    from ppsim.documents import dump
+
+    system = ppsim.load_system(name, accelerators=accelerators)
+    return descriptions.system_page(system), dump(system), lambda: topology_drawing(system)
+
+
+def _table(name: str) -> Shown:
+    import ppsim
+    from ppsim.cli import descriptions
+    from ppsim.documents import dump
+
+    energies = ppsim.load_energy_table(name)
+    return descriptions.energy_page(energies), dump(energies), None
+
+
+def _memory(name: str, memory: Memory) -> Shown:
+    from ppsim.cli import descriptions
+    from ppsim.documents import dump
+
+    return descriptions.memory_page(name, memory), dump(memory), None
+
+
+def _memories(name: str) -> Shown:
+    import ppsim
+    from ppsim.cli import descriptions
+    from ppsim.documents import dump
+
+    found = ppsim.load_memories(name)
+    return descriptions.memory_list(found), {one: dump(memory) for one, memory in found.items()}, None
+
+
+def _workload(name: str) -> Shown:
+    from ppsim.analysis.drawings import workload_drawing
+    from ppsim.cli import descriptions
+
+    graph, about = _described(name)
+    return descriptions.workload_page(graph, about), _sizes(graph), lambda: workload_drawing(graph)
+
+
+def _partitioned(name: str) -> Shown:
+    import ppsim
+    from ppsim.analysis.drawings import workload_drawing
+    from ppsim.cli import descriptions
+
+    net = ppsim.load_partitioned(name)
+    plain = {"parts": net.parts, "weights": net.dense_weights, "kept": net.nonzeros} | _sizes(net.graph)
+    return descriptions.partitioned_page(net), plain, lambda: workload_drawing(net.graph)
+
+
+def _described(name: str) -> tuple[LayerGraph, str]:
     from ppsim.workload.documents import described_workload
 
     return described_workload(name)
 
 
-def _sizes(graph: Any) -> dict[str, Any]:
+def _sizes(graph: LayerGraph) -> dict[str, Any]:
     return {
         "parameters": graph.parameters,
         "macs": graph.macs,
         "input": list(graph.input_shape),
         "layers": {name: list(shape) for name, shape in graph.shapes.items() if name != "input"},
     }
-
-
-def _topology(system: Any) -> Any:
-    from ppsim.analysis.drawings import topology_drawing
-
-    return topology_drawing(system)
-
-
-def _graph(graph: Any) -> Any:
-    from ppsim.analysis.drawings import workload_drawing
-
-    return workload_drawing(graph)
