@@ -19,7 +19,7 @@ from ppsim.engine.loading import LoadStream
 from ppsim.engine.servers import IDLE, Channel
 from ppsim.engine.trace import Repetition
 
-#: an accelerator's work from some nest on: which nests, at which DRAM rates
+#: an accelerator's work from some nest on: which nests in the time they take it, at which DRAM rates
 Work = tuple[tuple[int, int], ...]
 
 
@@ -64,7 +64,7 @@ class Echo:
     ) -> None:
         self.kernel, self.finish_later = kernel, finish_later
         #: the end of the program is part of the work ahead: what comes after it differs too
-        self.work: list[Work] = [(*((id(i.nest), i.rate) for i in a.items), (0, 0)) for a in accelerators]
+        self.work: list[Work] = [(*((id(i.tiles), i.rate) for i in a.items), (0, 0)) for a in accelerators]
         self.recordings: dict[Any, list[_Recording]] = {}
         self.recording: dict[int, _Recording] = {}
         self.count = 0

@@ -294,6 +294,8 @@ class Exchange:
         if not self.alone[a] or self.busy[a] or self.undelivered[a] or unit.ending or unit.item >= len(items):
             return False
         stage = items[unit.item].stage
+        if self.finished[stage - 1][a] < 0:
+            return False  # idle in a stage before, which is about to be finished and may have messages for it
         if not unit.ready[stage] or unit.position or (unit.item and items[unit.item - 1].stage == stage):
             return False
         upcoming = next((item.stage for item in items[unit.item :] if item.stage != stage), None)

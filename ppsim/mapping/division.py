@@ -27,7 +27,7 @@ from ppsim.mapping.steps import (
 )
 from ppsim.workload.gemm import Gemm
 from ppsim.workload.graph import INPUT, LayerGraph
-from ppsim.workload.layers import Embedding, Layer
+from ppsim.workload.layers import Layer
 from ppsim.workload.partitioned import Kept, PartitionedGraph, PartitionedLayer, split_evenly, starts
 
 NOTHING: Intervals = ()
@@ -95,8 +95,8 @@ class _Division:
             self._heads(product)
         elif product is not None:
             self._outputs(product)
-        elif isinstance(self.layer, Embedding):
-            self._table(self.layer)
+        elif rows := self.layer.rows_read(self.shapes, 1):
+            self._table(rows)
         else:
             self._vector(is_result)
 
@@ -196,17 +196,18 @@ class _Division:
         self.step.reads += reads_of(self.inputs[1], share(self.features[1]), as_weights=True)
         self.step.makes = Layout(share(self.step.features))
 
-    def _table(self, layer: Embedding) -> None:
-        """Columns of the tables are split; everyone reads all numbers to look up."""
-        positions = self.step.features // layer.features
-        units = split_evenly(layer.features, self.system.accelerators)
+    def _table(self, rows: int) -> None:
+        """Columns of tables are split; everyone reads all numbers to look up. `rows`: elements looked up an input."""
+        columns = self.graph.shapes[self.layer.name][0]
+        positions = self.step.features // columns
+        units = split_evenly(columns, self.system.accelerators)
         first = starts(units)
         needs = tuple(((0, self.features[0]),) if count else () for count in units)
         self.step.reads = reads_of(self.inputs[0], needs)
         self.step.makes = Layout(
             tuple(((first[a] * positions, first[a + 1] * positions),) if n else () for a, n in enumerate(units))
         )
-        self.step.table_features = tuple(count * positions * len(layer.entries) for count in units)
+        self.step.table_features = tuple(count * (rows // columns) for count in units)
 
     def _vector(self, is_result: bool) -> None:
         """Where the (first divided) input was made, unless a reduction needs units that are elsewhere."""

@@ -238,8 +238,7 @@ class _Placement:
         """Partial sums to the root, which stores their sum unless it stays on chip, and sends it to who needs it."""
         links, root = self.system.interconnect, ROOT
         sums = reduction(root, [a for a in step.partial_on if a != root], step.features, links)
-        width = self.system.accelerator(root).array.accumulator_bits
-        messages = [replace(self._message(send, False, width), sums=step.features * self.batch) for send in sums]
+        messages = [self._message(send, False) for send in sums]
         added = tuple(number for number, send in enumerate(sums) if send.destination == root)
         stored = added
         if in_dram:
@@ -256,10 +255,14 @@ class _Placement:
     def _bytes(self, features: int) -> int:
         return ceil_div(features * self.batch * self.bits, 8)
 
-    def _message(self, send: Send, written: bool, width: int | None = None) -> Message:
-        size = ceil_div(send.features * self.batch * (width or self.bits), 8)
+    def _message(self, send: Send, written: bool) -> Message:
+        """A send in bytes: of words, or of partial sums that are added on arrival."""
+        width = self.system.accelerator(ROOT).array.accumulator_bits if send.adds else self.bits
+        numbers = send.features * self.batch
+        size = ceil_div(numbers * width, 8)
         route = self._route(send.source, send.destination) if size else ()
-        return Message(send.source, send.destination, size, route, written and size > 0, send.after)
+        sums = numbers if send.adds else 0
+        return Message(send.source, send.destination, size, route, written and size > 0, send.after, sums)
 
     def _route(self, source: int, destination: int) -> tuple[int, ...]:
         key = (source, destination)

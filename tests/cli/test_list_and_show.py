@@ -9,6 +9,7 @@ import pytest
 from command_line import Capture, flowing, numbers, refused, row_of, succeed, widest
 
 import ppsim
+from ppsim.cli.options import system_settings
 from ppsim.cli.output import WIDTH
 from ppsim.documents import names, packaged
 
@@ -106,8 +107,6 @@ def test_every_field_that_show_names_can_be_set(capsys: Capture) -> None:
     before = ppsim.load_system("tpu-v1")
     for path, value in rows:
         if path not in ("accelerators", "energy"):
-            from ppsim.cli.options import system_settings
-
             assert before.with_settings(system_settings(None, None, None, [f"{path}={value}"])) == before, path
 
 

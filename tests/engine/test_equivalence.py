@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, reject, settings
@@ -11,7 +13,7 @@ import ppsim
 from ppsim.engine.run import run
 from ppsim.engine.trace import SERVERS, Trace
 from ppsim.mapping.place import place
-from ppsim.mapping.program import Program
+from ppsim.mapping.program import FIRST, LAST, LOOPS, Activity, Message, Nest, Program, Stage, Tile, state_tallies
 
 from .systems import attention, convolutional, cut, fully_connected, systems
 
@@ -93,6 +95,53 @@ def test_attention(data, net, accelerators):
 @settings(max_examples=150)
 def test_convolutional(data, net, accelerators):
     check(placed(net, data.draw(systems(accelerators))))
+
+
+@st.composite
+def nests(draw: st.DrawFn, stores: bool) -> Nest:
+    """Loops over any tiles: what no mapping would choose too, as vector units that fall ever further behind."""
+    counts = [draw(st.sampled_from([1, 1, 1, 2, 5])) for _ in range(LOOPS)]
+    counts[draw(st.integers(0, LOOPS - 1))] = draw(st.sampled_from([1, 40, 90]))
+    sizes, cycles = st.sampled_from([0, 0, 64, 64, 320]), st.sampled_from([0, 5, 5, 80])
+    tile = st.builds(Tile, sizes, sizes, cycles, cycles, st.sampled_from([64, 320]), st.just(False))
+    usual, odd = draw(tile), draw(st.lists(tile, min_size=1, max_size=3))
+    tiles = {}
+    for states, _ in state_tallies(tuple(counts)):
+        found = draw(st.sampled_from(odd)) if draw(st.integers(0, 3)) == 0 else usual
+        closes = states[-1] == LAST or counts[-1] == 1  # the innermost loop is the reduction
+        stored = found.output_bytes if stores and closes else 0
+        tiles[states] = replace(found, output_bytes=stored, opens_output=states[-1] == FIRST)
+    spaces = [draw(st.sampled_from([640, 700, 2000])) for _ in range(2)]
+    return Nest(tuple(counts), tiles, Activity(), *spaces, draw(st.booleans()))
+
+
+@given(data=st.data(), accelerators=st.integers(1, 4), stages=st.integers(1, 4))
+@settings(max_examples=200)
+def test_any_tiles(data, accelerators, stages):
+    """Stages that wait for any before, each accelerator with nests of its own or those of others, and messages."""
+    hardware = data.draw(systems(accelerators))
+    pool = data.draw(st.lists(nests(data.draw(st.booleans())), min_size=1, max_size=3))
+    some = st.lists(st.sampled_from(pool), max_size=2).map(tuple)
+    everyone, links = range(accelerators), {}
+    rates = (hardware.dram.rate(2, 1),) * hardware.channels
+    found = [Stage("input", ("input",), "input", (), ((),) * accelerators, (0,) * accelerators, (), rates)]
+    for number in range(1, stages + 1):
+        work = (data.draw(some),) * accelerators if data.draw(st.booleans()) else [data.draw(some) for _ in everyone]
+        pairs = data.draw(st.sets(st.tuples(st.sampled_from(everyone), st.sampled_from(everyone)), max_size=4))
+        written, size = data.draw(st.booleans()), data.draw(st.sampled_from([100, 3000]))
+        messages = []
+        for source, destination in sorted(pairs):
+            route = hardware.interconnect.route(accelerators, source, destination)
+            hops = tuple(links.setdefault(link, len(links)) for link in route)
+            if hops or written:
+                messages.append(Message(source, destination, size, hops, written))
+        reads = [data.draw(st.sampled_from([0, 0, 640])) for _ in everyone]
+        waits = data.draw(st.sets(st.integers(0, number - 1), min_size=1))
+        stage = Stage(f"{number}", (), "product", tuple(waits), tuple(work), tuple(reads), tuple(messages), rates)
+        found.append(stage)
+    program = Program(hardware, tuple(found), tuple(links), 16)
+    assume(sum(nest.length for stage in found for work in stage.work for nest in work) < 10_000)
+    check(program)
 
 
 @pytest.mark.parametrize("name", ["tetris", "shared-dram"])
