@@ -95,8 +95,10 @@ def applicable(nets: Networks, system: System) -> tuple[str, ...]:
     if pruned:
         names.append("single-pruned")
     if pruned and system.accelerators > 1:
-        names += ["multi-dense", "multi-unstructured-dense", "multi-unstructured-compressed"]
+        names.append("multi-dense")
+    # unequal accelerators do not add up to one, and rivals that are split evenly would waste the fast ones
     if system.accelerators > 1 and len(system.kinds) == 1:
+        names += ["multi-unstructured-dense", "multi-unstructured-compressed"] if pruned else []
         names.append("iso-resources")
     return tuple(names)
 

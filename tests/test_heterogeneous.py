@@ -94,20 +94,19 @@ def test_durations_follow_each_ones_own_clock():
     assert computed == [-(-(2 * 32 + 24 - 1) * SECOND // 900_000_000), -(-(2 * 14 + 14 - 1) * SECOND // 130_000_000)]
 
 
-def test_accelerators_that_differ_in_their_clock_alone():
-    """The same tiles, once at 500 MHz and three times at 125: what is computed takes four times as long."""
-    slow = Group("slow", 3, clock_mhz=125)
-    hardware = replace(TETRIS, groups=(Group("as ever", 1), slow), dram=replace(TETRIS.dram, bandwidth_gb_s=1e6))
-    layers = (Linear(name="a", out_features=400), Softmax(name="s", groups=4), Linear(name="b", out_features=4))
-    apart = PartitionedLayer((100,) * 4, (100,) * 4, tuple((Kept(p, 100),) for p in range(4)))
-    net = PartitionedGraph(LayerGraph("net", (400,), layers, 50), 4, {"a": apart})
-    program = place(net, hardware)
-    trace = run(program)
+@pytest.mark.parametrize("engine", ["auto", "reference"])
+def test_accelerators_that_differ_in_their_clock_alone(engine):
+    """The same tiles, twice at 500 MHz and twice at 125: what is computed takes four times as long."""
+    groups = (Group("as ever", 2), Group("slow", 2, clock_mhz=125))
+    hardware = replace(TETRIS, groups=groups, dram=replace(TETRIS.dram, bandwidth_gb_s=1e6))
+    layers = (Linear(name="a", out_features=400), Linear(name="b", out_features=400))
+    program = place(ppsim.partition(LayerGraph("net", (400,), layers, 50), 4, layers="*"), hardware)
+    trace = run(program, engine)
     for s in (1, 2):
-        assert len(set(program.stages[s].work)) == 1
+        assert len(set(program.stages[s].work[1:])) == 1  # accelerator 0 alone stores what it makes at the end
         spans = [trace.finished[s][a] - trace.started[s][a] for a in range(4)]
-        assert spans[1] == spans[2] == spans[3]
-        assert 3.5 * spans[0] < spans[1] <= 4 * spans[0]
+        assert spans[2] == spans[3]
+        assert 3.5 * spans[1] < spans[2] <= 4 * spans[1]
 
 
 def test_vector_units_by_their_own_clock_and_lanes():

@@ -202,6 +202,13 @@ def test_groups_of_channels_and_halos():
     assert warm.dram_bytes < cold.dram_bytes / 10
 
 
+def test_a_share_has_the_weights_of_all_groups():
+    """Four groups of 64 x 64 weights take 32 KiB, and 24 are not enough for them."""
+    conv = Conv(name="c", out_channels=256, kernel=(1, 1), groups=4)
+    net = LayerGraph("net", (256, 2, 2), (conv,))
+    assert [place(net, system(1, kib)).resident for kib in (24, 64)] == [(False,), (True,)]
+
+
 def test_each_accelerator_by_its_own_scratchpad():
     """The first has no room for its share of 32 KiB, the second has; sharing the channel, it saves the first's time."""
     small, large = BufferSpec(24, 256), BufferSpec(133, 256)

@@ -10,6 +10,7 @@ from ppsim.hardware.interconnect import Link
 from ppsim.hardware.system import System
 from ppsim.mapping.communication import Plan, exchange, reduction
 from ppsim.mapping.division import steps_of
+from ppsim.mapping.exchanges import check
 from ppsim.mapping.exchanges.contract import Send
 from ppsim.mapping.layout import Intervals, length, merged
 from ppsim.mapping.nests import VectorWork, gemm_nest, vector_nest
@@ -45,6 +46,7 @@ def place(net: LayerGraph | PartitionedGraph, system: System) -> Program:
                 f"{graph.name}: layer {name!r}: weight_bits={layer.weight_bits} do not fit operands of {bits} bits"
             )
     try:
+        check(system.interconnect)
         steps = steps_of(net, system, bits)
         stays = residency(steps, system, graph.batch, bits)
     except InputError as error:

@@ -76,7 +76,7 @@ def systems(draw: st.DrawFn, accelerators: int) -> ppsim.System:
     if accelerators == 1 or draw(st.sampled_from([True, True, False])):
         return system
     first, clock_mhz = draw(st.integers(1, accelerators - 1)), draw(st.sampled_from([50, 700]))
-    return heterogeneous(system, first, clock_mhz, draw(st.sampled_from([2, 6])), draw(st.booleans()))
+    return heterogeneous(system, first, clock_mhz, draw(st.sampled_from([None, 2, 6])), draw(st.booleans()))
 
 
 def star(accelerators: int, own: float | None) -> list[dict[str, Any]]:
@@ -87,15 +87,14 @@ def star(accelerators: int, own: float | None) -> list[dict[str, Any]]:
     ]
 
 
-def heterogeneous(system: ppsim.System, first: int, clock_mhz: float, kib: float, vector: bool) -> ppsim.System:
-    """The system with another clock, array, scratchpad and vector unit from accelerator `first` on."""
-    array = replace(system.array, rows=system.array.cols, cols=system.array.rows, count=1)
-    lanes = VectorSpec(3, enabled=vector)
-    groups = (
-        Group("as they were", first),
-        Group("others", system.accelerators - first, clock_mhz, array, replace(system.buffer, kib=kib), lanes),
-    )
-    return replace(system, groups=groups)
+def heterogeneous(system: ppsim.System, first: int, clock_mhz: float, kib: float | None, vector: bool) -> ppsim.System:
+    """The system with another clock from accelerator `first` on; array, scratchpad and vector unit too, or none."""
+    others = Group("others", system.accelerators - first, clock_mhz)
+    if kib:
+        array = replace(system.array, rows=system.array.cols, cols=system.array.rows, count=1)
+        buffer, lanes = replace(system.buffer, kib=kib), VectorSpec(3, enabled=vector)
+        others = replace(others, array=array, buffer=buffer, vector=lanes)
+    return replace(system, groups=(Group("as they were", first), others))
 
 
 @st.composite
@@ -138,11 +137,12 @@ def convolutional(draw: st.DrawFn) -> LayerGraph:
         layers.append(BatchNorm(name="bn"))
     if draw(st.booleans()):  # two layers read the same one
         source = layers[-1].name
+        join = draw(st.sampled_from([None, Add, Concat]))
         channels = draw(st.integers(1, 12))
+        others = channels if join is Add else draw(st.integers(1, 12))
         layers.append(Conv(name="side", out_channels=channels, kernel=(1, 1), inputs=(source,)))
-        layers.append(Conv(name="main", out_channels=channels, kernel=(1, 1), inputs=(source,)))
-        if draw(st.booleans()):
-            join = draw(st.sampled_from([Add, Concat]))
+        layers.append(Conv(name="main", out_channels=others, kernel=(1, 1), inputs=(source,)))
+        if join:
             layers.append(join(name="join", inputs=("side", "main")))
             layers.append(Conv(name="after", out_channels=draw(st.integers(1, 12)), kernel=(1, 1)))
     layers += [Flatten(name="flatten"), Linear(name="fc", out_features=draw(st.integers(6, 60)))]

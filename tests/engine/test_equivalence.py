@@ -14,6 +14,8 @@ from ppsim.engine.run import run
 from ppsim.engine.trace import SERVERS, Trace
 from ppsim.mapping.place import place
 from ppsim.mapping.program import FIRST, LAST, LOOPS, Activity, Message, Nest, Program, Stage, Tile, state_tallies
+from ppsim.workload.graph import LayerGraph
+from ppsim.workload.layers import Linear
 
 from .systems import attention, convolutional, cut, fully_connected, systems
 
@@ -97,11 +99,18 @@ def test_convolutional(data, net, accelerators):
     check(placed(net, data.draw(systems(accelerators))))
 
 
+def test_idle_in_one_branch_of_two():
+    """All but accelerator 0 have nothing to do for `a`, and are through with it the moment they begin with `b`."""
+    layers = (Linear(name="a", out_features=1), Linear(name="b", out_features=64, inputs=("input",)))
+    for accelerators in (2, 3, 8):
+        check(place(LayerGraph("net", (64,), layers), ppsim.load_system("tetris", accelerators=accelerators)))
+
+
 @st.composite
 def nests(draw: st.DrawFn, stores: bool) -> Nest:
     """Loops over any tiles: what no mapping would choose too, as vector units that fall ever further behind."""
     counts = [draw(st.sampled_from([1, 1, 1, 2, 5])) for _ in range(LOOPS)]
-    counts[draw(st.integers(0, LOOPS - 1))] = draw(st.sampled_from([1, 40, 90]))
+    counts[draw(st.integers(0, LOOPS - 1))] = draw(st.sampled_from([1, 20, 50]))
     sizes, cycles = st.sampled_from([0, 0, 64, 64, 320]), st.sampled_from([0, 5, 5, 80])
     tile = st.builds(Tile, sizes, sizes, cycles, cycles, st.sampled_from([64, 320]), st.just(False))
     usual, odd = draw(tile), draw(st.lists(tile, min_size=1, max_size=3))
@@ -116,7 +125,7 @@ def nests(draw: st.DrawFn, stores: bool) -> Nest:
 
 
 @given(data=st.data(), accelerators=st.integers(1, 4), stages=st.integers(1, 4))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_any_tiles(data, accelerators, stages):
     """Stages that wait for any before, each accelerator with nests of its own or those of others, and messages."""
     hardware = data.draw(systems(accelerators))
@@ -140,7 +149,7 @@ def test_any_tiles(data, accelerators, stages):
         stage = Stage(f"{number}", (), "product", tuple(waits), tuple(work), tuple(reads), tuple(messages), rates)
         found.append(stage)
     program = Program(hardware, tuple(found), tuple(links), 16)
-    assume(sum(nest.length for stage in found for work in stage.work for nest in work) < 10_000)
+    assume(sum(nest.length for stage in found for work in stage.work for nest in work) < 4_000)
     check(program)
 
 

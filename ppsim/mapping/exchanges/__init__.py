@@ -24,3 +24,10 @@ def chosen(spec: InterconnectSpec, pattern: Literal["all_gather", "broadcast", "
     if name not in known:
         raise InputError(f"interconnect.{pattern}: {name!r} is unknown; accepted: {', '.join(known)}")
     return known[name]
+
+
+def check(spec: InterconnectSpec) -> None:
+    """Raise InputError for an unknown algorithm, whether or not a run comes to use it."""
+    chosen(spec, "all_gather", ALL_GATHERS)
+    chosen(spec, "broadcast", BROADCASTS)
+    chosen(spec, "reduce", REDUCES)
