@@ -159,6 +159,7 @@ class System(Specification):
         else:
             counts = [(str(self.accelerators), self.accelerator(0))]
         leak = self.energy.leakage_w.value
+        power = f"{leak:g} W" if leak >= 1 else f"{leak * 1e3:g} mW"
         return (
             *(f"{count} accelerator(s): {kind.describe()}" for count, kind in counts),
             f"DRAM {f'SHARED by groups of {group}' if group > 1 else 'PRIVATE to each accelerator'}: "
@@ -167,7 +168,7 @@ class System(Specification):
             f"{f', energy of {dram.memory}' if dram.memory else ''}",
             *([self._links_line()] if self.accelerators > 1 else []),
             f"energy table {self.energy.name}: {self.energy.description}",
-            f"static power {f'{leak:g} W' if leak >= 1 else f'{leak * 1e3:g} mW'} an accelerator, idle ones too, until the run ends",
+            f"static power {power} an accelerator, idle ones too, until the run ends",
             f"weights {'resident where a share fits (a stream of inputs)' if self.weights == 'resident' else 'cold'}; "
             "the input lies in the DRAM of its owners; results end in accelerator 0's DRAM",
             *self.energy.zeros(),
