@@ -5,7 +5,7 @@ from itertools import combinations, pairwise
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -173,6 +173,7 @@ def networks(draw: st.DrawFn) -> LayerGraph:
 
 
 @given(networks())
+@settings(max_examples=40)
 def test_no_box_is_under_another_or_under_a_connection(net):
     _, reads = blocks_of(net)
     sheet = Sheet(reads)
@@ -196,6 +197,7 @@ def test_no_box_is_under_another_or_under_a_connection(net):
 
 
 @given(networks())
+@settings(max_examples=40)
 def test_different_connections_share_no_upright(net):
     """Lines that run down beside the boxes can be told apart."""
     _, reads = blocks_of(net)
