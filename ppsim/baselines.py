@@ -36,19 +36,20 @@ def iso_resources(system: System) -> System:
     """
     if len(system.kinds) > 1:
         raise InputError(f"{system.name}: iso-resources adds up equal accelerators; these are not")
-    count, channels, energy = system.accelerators, system.channels, system.energy
+    one, count, channels, energy = system.accelerator(0), system.accelerators, system.channels, system.energy
     background = energy.dram_background_w
     return replace(
         system,
         accelerators=1,
         groups=(Group("all in one", 1, static_power=system.static_accelerators),),
-        array=replace(system.array, count=system.array.count * count),
+        clock_mhz=one.clock_mhz,
+        array=replace(one.array, count=one.array.count * count),
         buffer=replace(
-            system.buffer,
-            kib=system.buffer.kib * count,
-            bandwidth_bytes_per_cycle=system.buffer.bandwidth_bytes_per_cycle * count,
+            one.buffer,
+            kib=one.buffer.kib * count,
+            bandwidth_bytes_per_cycle=one.buffer.bandwidth_bytes_per_cycle * count,
         ),
-        vector=replace(system.vector, lanes=system.vector.lanes * count),
+        vector=replace(one.vector, lanes=one.vector.lanes * count),
         dram=replace(system.dram, bandwidth_gb_s=system.dram.bandwidth_gb_s * channels),
         energy=replace(energy, dram_background_w=background.times(channels, f"{channels} channels in one")),
     )

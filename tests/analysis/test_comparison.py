@@ -7,6 +7,7 @@ import pytest
 
 import ppsim
 from ppsim.baselines import iso_resources
+from ppsim.hardware.accelerator import Group
 from ppsim.hardware.energy import COMPONENTS
 from ppsim.pruning.unstructured import unstructured
 from ppsim.workload.sparsity import DENSE
@@ -195,6 +196,10 @@ def test_iso_resources_adds_everything_up(sharing, channels):
     assert one.static_accelerators == system.static_accelerators == 6
     assert one.energy.dram_background_w.value == pytest.approx(0.5 * channels)
     assert iso_resources(ppsim.load_system("tetris", accelerators=1)).peak_macs_per_s == system.peak_macs_per_s / 6
+    # equal accelerators that are listed in groups have what the groups say
+    wide = replace(system.array, rows=28)
+    listed = replace(system, groups=(Group("a", 2, 250, wide), Group("b", 4, 250, wide)))
+    assert iso_resources(listed).peak_macs_per_s == listed.peak_macs_per_s == system.peak_macs_per_s
 
 
 def test_the_rival_is_paid_fairly():

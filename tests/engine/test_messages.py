@@ -257,12 +257,13 @@ def test_a_message_comes_in_the_middle_of_another_branch(sharing, cycles, size):
     for changes in ({"written": True}, {"sums": 4000}):
         program = program_of(hardware, (1, 0, size, changes), cycles=[10, cycles, 10])
         begin, stage = program.stages
-        branch = replace(stage, name="branch", work=((loop,),) * 3, messages=())
-        joined = replace(stage, name="joined", waits_for=(1, 2), work=(busy(10), (), ()), messages=())
-        program = replace(program, stages=(begin, stage, branch, joined))
+        between = replace(stage, name="between", work=(busy(5),) * 3, messages=())
+        branch = replace(stage, name="branch", waits_for=(2,), work=((loop,),) * 3, messages=())
+        joined = replace(stage, name="joined", waits_for=(1, 3), work=(busy(10),) * 3, messages=())
+        program = replace(program, stages=(begin, stage, between, branch, joined))
         trace, _ = check(program)
-        assert trace.started[2][0] < trace.messages[1][0]
-        assert trace.finished[3][0] >= max(trace.messages[1][0], trace.finished[2][0])
+        assert trace.started[3][0] < trace.messages[1][0]
+        assert trace.finished[4][0] >= max(trace.messages[1][0], trace.finished[3][0])
 
 
 def chain(first: int, second: int) -> LayerGraph:
