@@ -187,8 +187,8 @@ class Message:
 
     It leaves when both have finished the stage that made them, and when the messages `after` (numbers in the same
     stage) have arrived at its source. `route` are the links taken. On arrival the destination adds `sums` numbers to
-    its own, and writes the data to its DRAM if it is `written`. A message of no bytes is a synchronisation: it tells that
-    data lies in DRAM that both read, and leaves when that is written. One to its own source is a write alone.
+    its own, and writes the data to its DRAM if it is `written`. A message of no bytes tells that data lies in DRAM that
+    both read, and leaves when it is written there. One to its own source is a write alone.
     """
 
     source: int
@@ -205,7 +205,8 @@ class Stage:
     """A layer as placed: work for each accelerator, then the exchange of what it made.
 
     `waits_for` are the stages whose outputs it needs. `reads[a]` are the bytes accelerator a reads back from its DRAM
-    before it can send, once those it sends for have told it. `rates[c]` is what DRAM channel c moves in this stage, bytes/s.
+    before it can send, once those it sends for have told it. `rates[c]` is what DRAM channel c moves in this stage,
+    bytes/s.
     """
 
     name: str
