@@ -90,7 +90,7 @@ def _bound(stage: Stage, program: Program) -> str:
         vector[message.destination] += system.accelerator(message.destination).vector_fs(message.sums) / FS_PER_S
         for link in message.route:
             links[link] = links.get(link, 0) + message.bytes
-    carried = (size / system.interconnect.link(program.links[link]).rate for link, size in links.items())
+    carried = (size / program.link_specs[link].rate for link, size in links.items())
     busy = {
         "compute": compute,
         "DRAM": max(moved / rate for moved, rate in zip(channels, stage.rates, strict=True)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from io import BytesIO
 from math import ceil, dist, hypot
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,13 +32,6 @@ Dashes = Literal["-", "--", ":"]
 Stroke = tuple[float, Dashes]
 #: GB/s and ns of a link
 Rate = tuple[float, float]
-Kind = Literal["png", "svg", "pdf"]
-#: what makes the same figure give the same bytes in each format
-METADATA: Mapping[Kind, dict[str, Any]] = {
-    "png": {"Software": "ppsim"},
-    "svg": {"Creator": "ppsim", "Date": None},
-    "pdf": {"Creator": "ppsim", "CreationDate": None},
-}
 #: colours of Okabe and Ito, told apart with every kind of colour vision, those far from each other first
 CYCLE = ("#56B4E9", "#E69F00", "#009E73", "#F0E442", "#CC79A7", "#0072B2", "#D55E00", "#999999")
 LIGHT = "#EEEEEE"
@@ -57,16 +49,6 @@ LED_ROUND, STRONG = 10**6, 20
 LETTER = 0.0085
 #: letters that fit a box of a layer, and the colour of connections beside the boxes
 LETTERS, SKIP = 36, "#0072B2"
-
-
-def drawn(figure: Figure, kind: Kind) -> bytes:
-    """The figure as a file of that kind."""
-    from matplotlib import rc_context
-
-    buffer = BytesIO()
-    with rc_context({"svg.hashsalt": "ppsim", "svg.fonttype": "none"}):
-        figure.savefig(buffer, format=kind, metadata=METADATA[kind])
-    return buffer.getvalue()
 
 
 def topology_drawing(system: System) -> Figure:

@@ -1,12 +1,13 @@
-"""Figures, drawn without a screen: values in, PNG bytes out."""
+"""Figures, drawn without a screen: values in, the bytes of a file out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, Literal
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -20,6 +21,13 @@ DASHES: Mapping[str, tuple[float, tuple[float, ...]]] = {"pruned-layers": (0, ()
 NAMES = {"pruned-layers": "pruned layers", "network": "whole network"}
 TIMES = "\N{MULTIPLICATION SIGN}"
 DPI = 160
+Kind = Literal["png", "svg", "pdf"]
+#: what makes the same figure give the same bytes in each format
+METADATA: Mapping[Kind, dict[str, Any]] = {
+    "png": {"Software": "ppsim"},
+    "svg": {"Creator": "ppsim", "Date": None},
+    "pdf": {"Creator": "ppsim", "CreationDate": None},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +64,11 @@ def reproduction_figure(rows: Sequence[Mapping[str, Any]], paper: tuple[float, f
     return figure
 
 
-def png(figure: Figure) -> bytes:
-    """The figure as a PNG; the same figure gives the same bytes."""
+def drawn(figure: Figure, kind: Kind) -> bytes:
+    """The figure as a file of that kind; the same figure gives the same bytes."""
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": "ppsim"})
+    with rc_context({"svg.hashsalt": "ppsim", "svg.fonttype": "none"}):
+        figure.savefig(buffer, format=kind, metadata=METADATA[kind])
     return buffer.getvalue()
 
 

@@ -33,8 +33,7 @@ class Movement:
 
 def movement(stage: Stage, program: Program) -> Movement:
     """What a stage's tiles and messages move; DRAM bytes are whole bursts."""
-    system = program.system
-    specs = [system.interconnect.link(link) for link in program.links]
+    system, specs = program.system, program.link_specs
     tiles = sum(nest.dram_bytes * count for nest, count in stage.nests.items())
     written = sent = hops = operations = 0
     own = 0.0

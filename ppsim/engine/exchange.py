@@ -112,8 +112,7 @@ class Exchange:
         system, stages = program.system, program.stages
         self.program, self.kernel, self.accelerators = program, kernel, accelerators
         interconnect = system.interconnect
-        specs = [interconnect.link(link) for link in program.links]
-        self.links = [Link(spec.rate, spec.hop_fs) for spec in specs]
+        self.links = [Link(spec.rate, spec.hop_fs) for spec in program.link_specs]
         self.ideal = interconnect.ideal
         #: chunks a message is stored and forwarded in; none: it is cut through
         self.chunks = interconnect.chunks if interconnect.switching == "store-and-forward" else 0

@@ -167,7 +167,7 @@ def save(reproduction: Reproduction, out: Path) -> tuple[Path, ...]:
 
     Raises InputError when `out` is no folder or cannot be written.
     """
-    from ppsim.analysis.figures import Mark, png, reproduction_figure
+    from ppsim.analysis.figures import Mark, drawn, reproduction_figure
 
     place = folder(out)
     paths = tuple(place / f"reproduce.{kind}" for kind in ("json", "csv", "png"))
@@ -180,7 +180,7 @@ def save(reproduction: Reproduction, out: Path) -> tuple[Path, ...]:
         reproduction.rows_against("single-dense"), (PAPER_SPEEDUP, PAPER_ENERGY_REDUCTION), mark
     )
     texts = (json_text(reproduction.to_dict()), csv_text(reproduction.rows))
-    for path, content in zip(paths, (*(text.encode() for text in texts), png(figure)), strict=True):
+    for path, content in zip(paths, (*(text.encode() for text in texts), drawn(figure, "png")), strict=True):
         write_bytes(path, content)
     return paths
 

@@ -16,7 +16,7 @@ from ppsim.mapping.layout import Intervals, length, merged
 from ppsim.mapping.nests import VectorWork, gemm_nest, vector_nest
 from ppsim.mapping.program import Message, Nest, Program, Stage
 from ppsim.mapping.residency import Residency, residency
-from ppsim.mapping.steps import Product, Step
+from ppsim.mapping.steps import Product, Step, readers_of
 from ppsim.mapping.tiling import Problem, candidates
 from ppsim.units import ceil_div
 from ppsim.workload.graph import LayerGraph
@@ -65,10 +65,7 @@ class _Placement:
         #: what an accelerator gets of its channel when all behind it are busy, bits/s
         self.bits_per_s = 8 * system.dram.rate(1, 0) / system.dram.group_size(system.accelerators)
         self.channel = tuple(system.channel_of(a) for a in range(system.accelerators))
-        self.readers: list[list[int]] = [[] for _ in steps]
-        for index, step in enumerate(steps):
-            for source in step.sources:
-                self.readers[source].append(index)
+        self.readers = readers_of(steps)
         #: by accelerator: bytes of weights that are on chip from the start, None if they come from DRAM
         self.resident: list[int | None] = [None] * system.accelerators
         if system.weights == "resident":
@@ -128,7 +125,7 @@ class _Placement:
             bits=self.bits,
             window=step.window,
             input_channels=product.input_channels,
-            weight_bits=gemm.k * gemm.n * self.bits if product.weight_bits is None else product.weight_bits,
+            weight_bits=self._weight_bits(product),
             macs=gemm.k * gemm.n if product.macs is None else product.macs,
             input_on_chip=from_before or inputs_kept or staged,
             weights_on_chip=all(self.stays.kept[s] for s in weights_read) if weights_read else resident is not None,
@@ -148,6 +145,11 @@ class _Placement:
         except InputError as error:
             raise InputError(f"{system.name}: layer {step.name!r}: {error}") from None
 
+    def _weight_bits(self, product: Product) -> int:
+        """Bits of a group's weights in DRAM."""
+        dense = product.gemm.k * product.gemm.n * self.bits
+        return dense if product.weight_bits is None else product.weight_bits
+
     def _operations_per_output(self, step: Step) -> int:
         return ceil_div(step.vector_operations, step.features * self.batch)
 
@@ -160,9 +162,7 @@ class _Placement:
         share = 0
         for step in self.steps[1:]:
             for product in step.products[a] if step.products and not any(r.as_weights for r in step.reads) else ():
-                weights = product.gemm.k * product.gemm.n * self.bits
-                bits = weights if product.weight_bits is None else product.weight_bits
-                share += ceil_div(bits * product.gemm.groups, 8)
+                share += ceil_div(self._weight_bits(product) * product.gemm.groups, 8)
         kind = self.system.kind_of[a]
         if min(self._space(kind, index, share) for index in range(len(self.steps))) <= 0:
             return None

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ppsim.hardware.interconnect import Link
+from ppsim.hardware.interconnect import Link, LinkSpec
 from ppsim.hardware.system import System
 
 
@@ -241,3 +241,8 @@ class Program:
     links: tuple[Link, ...]
     word_bits: int
     resident: tuple[bool, ...] = ()
+
+    @cached_property
+    def link_specs(self) -> tuple[LinkSpec, ...]:
+        """What each link is capable of, by number."""
+        return tuple(self.system.interconnect.link(link) for link in self.links)

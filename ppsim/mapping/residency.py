@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ppsim.errors import InputError
 from ppsim.hardware.system import System
 from ppsim.mapping.layout import Intervals, length
-from ppsim.mapping.steps import Step
+from ppsim.mapping.steps import Step, readers_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,7 @@ def residency(steps: list[Step], system: System, batch: int, bits: int) -> Resid
     kept = [False] * len(steps)
     staged = [False] * len(steps)
     held = [False] * len(steps)
-    readers: list[list[int]] = [[] for _ in steps]
-    for index, step in enumerate(steps):
-        for source in step.sources:
-            readers[source].append(index)
+    readers = readers_of(steps)
     sums_bits = batch * system.accelerator(0).array.accumulator_bits
     for index, step in enumerate(steps):  # what has to stay comes before what may
         if between := _between_factors(step, bits):
@@ -121,17 +118,18 @@ class _Room:
 
         Raises InputError if it `must` be there, for the step of that name.
         """
+        wanted = dict.fromkeys(span, size) | {span.start: first or size}
         for kind, live in enumerate(self.live):
-            for at in span:
-                wanted = first[kind] if first is not None and at == span.start else size[kind]
-                if live[at] + wanted > self.budget[kind]:
+            for at, sizes in wanted.items():
+                if live[at] + sizes[kind] > self.budget[kind]:
                     if must is None:
                         return False
                     raise InputError(
-                        f"layer {must!r}: {wanted} bytes of partial sums or factors' products have to stay on chip and "
-                        f"{self.budget[kind] - live[at]} are free; make buffer.kib or buffer.activation_fraction larger"
+                        f"layer {must!r}: {sizes[kind]} bytes of partial sums or factors' products have to stay on "
+                        f"chip and {self.budget[kind] - live[at]} are free; make buffer.kib or "
+                        "buffer.activation_fraction larger"
                     )
         for kind, live in enumerate(self.live):
-            for at in span:
-                live[at] += first[kind] if first is not None and at == span.start else size[kind]
+            for at, sizes in wanted.items():
+                live[at] += sizes[kind]
         return True

@@ -149,6 +149,15 @@ def results_of(graph: LayerGraph) -> set[str]:
     return found
 
 
+def readers_of(steps: list[Step]) -> list[list[int]]:
+    """By step: the steps that read its output."""
+    readers: list[list[int]] = [[] for _ in steps]
+    for index, step in enumerate(steps):
+        for source in step.sources:
+            readers[source].append(index)
+    return readers
+
+
 def input_step(graph: LayerGraph) -> Step:
     """The network's input as step 0."""
     return Step(layer=None, features=prod(graph.input_shape))

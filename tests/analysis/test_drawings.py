@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from ppsim.analysis.drawings import drawn, topology_drawing, workload_drawing
+from ppsim.analysis.drawings import topology_drawing, workload_drawing
+from ppsim.analysis.figures import drawn
 from ppsim.analysis.layering import HEIGHT, WIDTH, Sheet, blocks_of
 from ppsim.hardware.interconnect import TOPOLOGIES, Edge, InterconnectSpec
 from ppsim.workload.graph import LayerGraph, gemm

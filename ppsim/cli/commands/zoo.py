@@ -17,7 +17,7 @@ from ppsim.errors import InputError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from ppsim.analysis.drawings import Kind
+    from ppsim.analysis.figures import Kind
     from ppsim.hardware.memories import Memory
     from ppsim.workload.graph import LayerGraph
 
@@ -91,7 +91,7 @@ def show(
     page, plain, figure = _found(name, accelerators)
     if draw is not None:
         kind, place = _draw_to(draw)
-        from ppsim.analysis.drawings import drawn
+        from ppsim.analysis.figures import drawn
         from ppsim.storage import write_bytes
 
         if figure is None:
