@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "ppsim"
 
 #: everybody may stand on these, and they stand on nothing else
-FOUNDATION = {"errors", "units", "specification", "documents", "storage"}
+FOUNDATION = {"errors", "extras", "units", "specification", "documents", "storage"}
 #: room -> the rooms it may import, or single modules of them ("mapping.program")
 MAY_IMPORT = {
     "foundation": set(),

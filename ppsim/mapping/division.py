@@ -1,8 +1,8 @@
 """Who computes what: the steps of a network, divided over the accelerators of a system.
 
-Partitioned layers go by their parts; other products are split by output units, attention by heads; vector layers work
-where their input was made. Layers that need all units of a position (normalisation) run on every accelerator, which
-needs all of it for the next product anyway.
+Partitioned layers go by their parts; other products are split by output units (`ownership` says which), attention by
+heads; vector layers work where their input was made. Layers that need all units of a position (normalisation) run on
+every accelerator, which needs all of it for the next product anyway.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from math import prod
 from ppsim.hardware.array import compute_cycles
 from ppsim.hardware.system import System
 from ppsim.mapping.layout import Interval, Intervals, Layout, merged, scaled, within
+from ppsim.mapping.ownership import Wish, owned, wishes_of
 from ppsim.mapping.steps import (
     Piece,
     Product,
@@ -27,7 +28,7 @@ from ppsim.mapping.steps import (
 )
 from ppsim.workload.gemm import Gemm
 from ppsim.workload.graph import INPUT, LayerGraph
-from ppsim.workload.layers import Layer
+from ppsim.workload.layer import Layer
 from ppsim.workload.partitioned import Kept, PartitionedGraph, PartitionedLayer, split_evenly, starts
 
 NOTHING: Intervals = ()
@@ -37,6 +38,7 @@ def steps_of(net: LayerGraph | PartitionedGraph, system: System, bits: int) -> l
     """The steps of a network of `bits`-bit words on a system; step 0 is the network's input."""
     graph = net.graph if isinstance(net, PartitionedGraph) else net
     uses, results = uses_of(graph), results_of(graph)
+    wishes = wishes_of(net, system.accelerators)
     steps = [input_step(graph)]
     everywhere = (((0, steps[0].features),),) * system.accelerators
     steps[0].makes = Layout(everywhere, replicated=True)
@@ -57,7 +59,8 @@ def steps_of(net: LayerGraph | PartitionedGraph, system: System, bits: int) -> l
             tensors[layer.name], tail[source] = inputs[0], layer.name
             continue
         step = Step(layer, prod(graph.shapes[layer.name]), operations, window=layer.window(shapes))
-        _Division(step, layer, inputs, steps, net, system, bits).fill(is_result=layer.name in results)
+        division = _Division(step, layer, inputs, steps, net, system, bits)
+        division.fill(wishes.get(layer.name), is_result=layer.name in results)
         tail[len(steps)] = layer.name
         tensors[layer.name] = (Piece(len(steps), 0, step.features),)
         steps.append(step)
@@ -85,8 +88,8 @@ class _Division:
         self.shapes = self.graph.input_shapes_of(layer.name)
         self.features = [sum(piece.features for piece in tensor) for tensor in inputs]
 
-    def fill(self, is_result: bool) -> None:
-        """Fill in products, what is made and what is read."""
+    def fill(self, wish: Wish | None, is_result: bool) -> None:
+        """Fill in products, what is made, by its `wish` where it is free, and what is read."""
         product = self.layer.gemm(self.shapes, self.graph.batch)
         if isinstance(self.net, PartitionedGraph) and self.layer.name in self.net.layers:
             assert product is not None
@@ -94,9 +97,9 @@ class _Division:
         elif product is not None and self.layer.between_activations:
             self._heads(product)
         elif product is not None:
-            self._outputs(product)
+            self._outputs(product, wish)
         elif rows := self.layer.rows_read(self.shapes, 1):
-            self._table(rows)
+            self._table(rows, wish)
         else:
             self._vector(is_result)
 
@@ -150,29 +153,26 @@ class _Division:
         weight_bits, macs = sum(effect.weight_bits for effect in effects), sum(effect.macs for effect in effects)
         return [Product(gemm, units, units * pixels, weight_bits, macs)]
 
-    def _outputs(self, product: Gemm) -> None:
+    def _outputs(self, product: Gemm, wish: Wish | None) -> None:
         """Output units (whole groups, if there are several) are split; those with work need all that is read."""
         channels, groups, features = self.shapes[0][0], product.groups, self.features[0]
-        pixels = self.step.features // (product.n * groups)
-        units = _shares(groups if groups > 1 else product.n, product, self.system)
-        first = starts(units)
+        blocks = groups if groups > 1 else product.n
+        made_by_block = self.step.features // blocks
         makes: list[Intervals] = []
         needs: list[Intervals] = []
-        for a, count in enumerate(units):
+        counts = _shares(blocks, product, self.system)
+        for count, mine in zip(counts, owned(counts, wish and wish.of_blocks(blocks)), strict=True):
             if not count:
-                work, need, make = [], NOTHING, NOTHING
+                work, need = [], NOTHING
             elif groups > 1:
                 gemm = Gemm(product.m, product.k, product.n, count)
                 per_group = features // groups
-                work = [Product(gemm, channels // groups, per_group * count)]
-                need = ((first[a] * per_group, first[a + 1] * per_group),)
-                make = ((first[a] * product.n * pixels, first[a + 1] * product.n * pixels),)
+                work, need = [Product(gemm, channels // groups, per_group * count)], scaled(mine, per_group)
             else:
-                work = [Product(Gemm(product.m, product.k, count), channels, features)]
-                need, make = ((0, features),), ((first[a] * pixels, first[a + 1] * pixels),)
+                work, need = [Product(Gemm(product.m, product.k, count), channels, features)], ((0, features),)
             self.step.products.append(work)
             needs.append(need)
-            makes.append(make)
+            makes.append(scaled(mine, made_by_block))
         self.step.reads = reads_of(self.inputs[0], tuple(needs))
         self.step.makes = Layout(tuple(makes))
 
@@ -196,18 +196,15 @@ class _Division:
         self.step.reads += reads_of(self.inputs[1], share(self.features[1]), as_weights=True)
         self.step.makes = Layout(share(self.step.features))
 
-    def _table(self, rows: int) -> None:
+    def _table(self, rows: int, wish: Wish | None) -> None:
         """Columns of tables are split; everyone reads all numbers to look up. `rows`: elements looked up an input."""
         columns = self.graph.shapes[self.layer.name][0]
         positions = self.step.features // columns
-        units = split_evenly(columns, self.system.accelerators)
-        first = starts(units)
-        needs = tuple(((0, self.features[0]),) if count else () for count in units)
+        counts = split_evenly(columns, self.system.accelerators)
+        needs = tuple(((0, self.features[0]),) if count else () for count in counts)
         self.step.reads = reads_of(self.inputs[0], needs)
-        self.step.makes = Layout(
-            tuple(((first[a] * positions, first[a + 1] * positions),) if n else () for a, n in enumerate(units))
-        )
-        self.step.table_features = tuple(count * (rows // columns) for count in units)
+        self.step.makes = Layout(tuple(scaled(mine, positions) for mine in owned(counts, wish)))
+        self.step.table_features = tuple(count * (rows // columns) for count in counts)
 
     def _vector(self, is_result: bool) -> None:
         """Where the (first divided) input was made, unless a reduction needs units that are elsewhere."""

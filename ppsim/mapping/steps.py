@@ -11,7 +11,7 @@ from math import prod
 from ppsim.mapping.layout import Intervals, Layout, merged, within
 from ppsim.workload.gemm import Gemm, Window
 from ppsim.workload.graph import INPUT, LayerGraph
-from ppsim.workload.layers import Layer
+from ppsim.workload.layer import Layer
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,94 +2,95 @@
 
 from __future__ import annotations
 
-from math import prod
+from collections.abc import Mapping
+
+import numpy as np
 
 from ppsim.errors import InputError
-from ppsim.pruning.contiguous import contiguous
-from ppsim.workload.graph import INPUT, LayerGraph
-from ppsim.workload.layers import Add, Concat, Flatten
-from ppsim.workload.partitioned import Kept, PartitionedGraph, PartitionedLayer, all_blocks
-
-#: how units are assigned to parts; a new method is one file and one line here
-METHODS = {"contiguous": contiguous}
+from ppsim.pruning.keep import budget_of, most_salient, nearest_first
+from ppsim.pruning.methods import METHODS
+from ppsim.pruning.methods.contract import Parts
+from ppsim.pruning.saliency import Saliency, saliencies_of
+from ppsim.pruning.sides import Cut, cut_of
+from ppsim.workload.graph import LayerGraph
+from ppsim.workload.model import Array, Model
+from ppsim.workload.partitioned import PartitionedGraph, PartitionedLayer, all_blocks, default_blocks, split_evenly
 
 
 def partition(
-    net: LayerGraph, parts: int, layers: str = "fc*", method: str = "contiguous", keep: float | None = None
+    net: LayerGraph | Model,
+    parts: int,
+    layers: str = "fc*",
+    weights: Model | Mapping[str, Array] | None = None,
+    method: str = "alternating",
+    saliency: str = "w2",
+    keep: float | str | None = None,
+    slack: float = 0.0,
+    seed: int = 0,
+    calibration: Array | None = None,
 ) -> PartitionedGraph:
     """Assign the units of layers to `parts` parts and keep the weights inside each part.
 
     `layers` is a glob, or several separated by commas, over the names of linear layers and ungrouped convolutions; the
-    units of a convolution are its channels. `keep` is the share of each layer's weights to keep, from 1/parts (None:
-    the diagonal blocks alone) to 1 (nothing is pruned): beyond the diagonal, each part also keeps input units of the
-    parts after it, nearest first, and these have to be sent to it.
+    units of a convolution are its channels. `weights` are those of a Model (which `net` may be itself), or arrays named
+    "layer.weight"; without them all that is known is the structure, and "alternating" leaves parts contiguous.
+
+    `method` assigns units to parts (`ppsim.pruning.methods.METHODS`), so that as much `saliency` as possible is kept:
+    "w" (|w|), "w2", or "wx2", which needs `calibration` inputs, (N, ...) as ONNX lays them out. Parts differ by one
+    atom at most, or by the share `slack` of their size. `seed` starts what is random.
+
+    `keep` is the share of the cut layers' weights to keep, from 1/parts (None: the diagonal blocks alone) to 1 (nothing
+    is pruned), or the bytes to send between parts for each input, as in "64KiB". With weights it buys the blocks with
+    the most saliency for each byte they move. Without, each part of each layer keeps input units of the parts after it,
+    nearest first.
 
     A layer with fewer units than parts on one side (ten classes over 16 parts) is split by the other side and keeps all
-    its weights. Raises InputError when both sides have too few, or when `keep` is out of range.
+    its weights. Raises InputError when both sides have too few, when an argument is out of range or unknown, or when
+    weights do not fit.
     """
     if parts < 1:
         raise InputError(f"parts must be at least 1, got {parts}")
     if method not in METHODS:
         raise InputError(f"method={method!r} is unknown; accepted: {', '.join(METHODS)}")
-    if keep is not None and not 1 / parts - 1e-9 <= keep <= 1:
-        raise InputError(
-            f"keep={keep:g} is out of range; with parts={parts} it goes from 1/{parts} ({1 / parts:.4g}) to 1"
-        )
-    # without layers it holds the network's sizes
-    uncut = PartitionedGraph(net, parts, {})
-    tied = _tied_units(net)
-    cut = {name: _cut(uncut, name, tied[net.sources[name][0]], method, keep) for name in net.match(layers)}
-    return PartitionedGraph(net, parts, cut)
+    graph = net.graph if isinstance(net, Model) else net
+    known = net if weights is None and isinstance(net, Model) else weights
+    budget = None if keep is None else budget_of(keep, parts)
+    names = graph.match(layers)
+    cut = cut_of(graph, names, parts)
+    found = {} if known is None else saliencies_of(graph, names, known, saliency, calibration)
+    assignment = METHODS[method](cut.problem(found, slack, seed))
+    whole = PartitionedGraph(graph, parts, {name: _layer(graph, cut, name, assignment) for name in names})
+    if budget is None:
+        return whole
+    if found:
+        return most_salient(whole, found, budget)
+    if budget.share is None:
+        raise InputError(f"keep={keep!r}: bytes buy the blocks with the most saliency, which only weights tell; give a share")
+    share = budget.share
+    return PartitionedGraph(graph, parts, {name: nearest_first(layer, share) for name, layer in whole.layers.items()})
 
 
-def _cut(net: PartitionedGraph, name: str, tied: int, method: str, keep: float | None) -> PartitionedLayer:
-    parts = net.parts
-    inputs, outputs = net.units(name)
-    if parts > max(inputs, outputs):
-        raise InputError(
-            f"{net.name}: layer {name!r} has {inputs} input and {outputs} output units, too few for "
-            f"parts={parts}; take at most {max(inputs, outputs)} parts or leave the layer out with layers=..."
-        )
-    assign = METHODS[method]
-    if inputs // tied < parts:
-        tied = 1
-    in_sizes = tuple(size * tied for size in assign(inputs // tied, parts))
-    if outputs < parts:
-        return PartitionedLayer(in_sizes, (outputs,), all_blocks(in_sizes, (outputs,)), split="inputs")
-    out_sizes = assign(outputs, parts)
-    if inputs < parts:
-        return PartitionedLayer(in_sizes, out_sizes, all_blocks(in_sizes, out_sizes))
-    target = 0 if keep is None else round(keep * inputs)
-    kept = tuple(_nearest_first(in_sizes, part, target) for part in range(parts))
-    return PartitionedLayer(in_sizes, out_sizes, kept)
+def _layer(graph: LayerGraph, cut: Cut, name: str, assignment: tuple[Parts, ...]) -> PartitionedLayer:
+    """A layer with the blocks on the diagonal, or with all of them where a side has too few units to be cut."""
+    sides, parts = cut.sides[name], cut.parts
+    inputs, outputs = graph.input_shapes_of(name)[0][0], graph.shapes[name][0]
+    in_parts = cut.units(sides.inputs, assignment) if sides.inputs else None
+    out_parts = cut.units(sides.outputs, assignment) if sides.outputs else None
+    in_sizes, in_assignment = _sizes(in_parts, inputs, parts)
+    if out_parts is None:
+        kept = all_blocks(in_sizes, (outputs,))
+        return PartitionedLayer(in_sizes, (outputs,), kept, in_assignment=in_assignment, split="inputs")
+    out_sizes, out_assignment = _sizes(out_parts, outputs, parts)
+    if in_parts is None:
+        kept = all_blocks(in_sizes, out_sizes)
+    else:
+        kept = default_blocks(in_sizes, out_sizes, "outputs")
+    return PartitionedLayer(in_sizes, out_sizes, kept, in_assignment, out_assignment)
 
 
-def _tied_units(net: LayerGraph) -> dict[str, int]:
-    """How many consecutive units of a layer's output come from one channel, and so from one part.
-
-    The pixels of a channel stay together through a flatten and what follows it unit by unit.
-    """
-    tied = {INPUT: 1}
-    for layer in net.layers:
-        before = {tied[source] for source in net.sources[layer.name]}
-        if isinstance(layer, Flatten):
-            tied[layer.name] = min(before) * prod(net.input_shapes_of(layer.name)[0][1:])
-        elif (layer.pointwise or isinstance(layer, Add | Concat)) and len(before) == 1:
-            tied[layer.name] = min(before)
-        else:
-            tied[layer.name] = 1
-    return tied
-
-
-def _nearest_first(in_sizes: tuple[int, ...], part: int, target: int) -> tuple[Kept, ...]:
-    """The part's own block, and units of the parts after it until `target` input units are kept."""
-    kept = [Kept(part, in_sizes[part])]
-    missing = target - in_sizes[part]
-    for distance in range(1, len(in_sizes)):
-        if missing <= 0:
-            break
-        other = (part + distance) % len(in_sizes)
-        units = min(missing, in_sizes[other])
-        kept.append(Kept(other, units))
-        missing -= units
-    return tuple(sorted(kept, key=lambda block: block.part))
+def _sizes(unit_parts: Parts | None, units: int, parts: int) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+    """Sizes of the parts, and the part of each unit unless they are in order."""
+    if unit_parts is None:
+        return split_evenly(units, parts), None
+    sizes = tuple(np.bincount(unit_parts, minlength=parts).tolist())
+    return sizes, tuple(unit_parts.tolist()) if (np.diff(unit_parts) < 0).any() else None

@@ -13,7 +13,8 @@ from ppsim.documents import locate, read, validate
 from ppsim.errors import InputError
 from ppsim.specification import Specification
 from ppsim.workload.graph import LayerGraph
-from ppsim.workload.layers import LAYER_TYPES, Positive
+from ppsim.workload.layer import Positive
+from ppsim.workload.layers import LAYER_TYPES
 
 WORKLOADS = "workloads"
 FORMAT = "ppsim-workload/1"

@@ -10,7 +10,8 @@ from types import MappingProxyType
 
 from ppsim.errors import InputError
 from ppsim.workload.gemm import Gemm
-from ppsim.workload.layers import Conv, Layer, Linear, Shape, Shapes
+from ppsim.workload.layer import Layer, Shape, Shapes
+from ppsim.workload.layers import Conv, Linear
 
 INPUT = "input"
 

@@ -1,8 +1,6 @@
 """The layers a network is made of: one frozen dataclass each, with its shape rule and its lowering.
 
-Shapes leave the batch out and name units first: (channels, height, width) for images, (features, positions) for
-sequences, (features,) for vectors. A method takes the shapes of all inputs of a layer, most layers have one. Documents
-are validated against these very classes, so a new layer is one class here and one entry in `LAYER_TYPES`.
+Documents are validated against these very classes, so a new layer is one class here and one entry in `LAYER_TYPES`.
 """
 
 from __future__ import annotations
@@ -11,73 +9,11 @@ from dataclasses import dataclass
 from math import prod
 from typing import Annotated, ClassVar, Literal
 
-from annotated_types import Ge, Gt, MinLen
+from annotated_types import Gt, MinLen
 
 from ppsim.errors import InputError
-from ppsim.specification import Specification
 from ppsim.workload.gemm import Gemm, Window
-
-Shape = tuple[int, ...]
-Shapes = tuple[Shape, ...]
-Positive = Annotated[int, Gt(0)]
-NonNegative = Annotated[int, Ge(0)]
-Pair = tuple[Positive, Positive]
-PaddingPair = tuple[NonNegative, NonNegative]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Layer(Specification):
-    """What every layer has. `inputs` names the layers it reads; none: the layer before it, or the network's input."""
-
-    name: Annotated[str, MinLen(1)]
-    inputs: tuple[str, ...] = ()
-
-    #: how many inputs it takes, at least and at most
-    arity: ClassVar[tuple[int, int]] = (1, 1)
-    #: computes each output element from the element at the same place, so it can run as its producer drains
-    pointwise: ClassVar[bool] = False
-    #: only renames or joins positions: no bytes move and no time passes
-    free: ClassVar[bool] = False
-    #: the second operand of its product is an activation too, not weights
-    between_activations: ClassVar[bool] = False
-
-    def output_shape(self, shapes: Shapes) -> Shape:
-        """Shape of the output for inputs of `shapes`; raises InputError when they do not fit."""
-        return shapes[0]
-
-    def gemm(self, shapes: Shapes, batch: int) -> Gemm | None:
-        """The matrix product the layer lowers to, or None for a layer of the vector unit."""
-        return None
-
-    def window(self, shapes: Shapes) -> Window | None:
-        """How the product's left operand is cut from the input image; None when it is the input itself."""
-        return None
-
-    def vector_operations(self, shapes: Shapes, batch: int) -> int:
-        """Operations the vector unit does; an operation handles one element."""
-        return 0
-
-    def reduction_groups(self, shapes: Shapes) -> int | None:
-        """In how many equal groups of units the layer reduces over all units of a group; None: it does not."""
-        return None
-
-    def parameters(self, shapes: Shapes) -> int:
-        """Trained numbers of the layer, as published counts have them: weights, biases, scales and shifts, tables."""
-        return 0
-
-    def rows_read(self, shapes: Shapes, batch: int) -> int:
-        """Elements of a table in DRAM that the layer looks up."""
-        return 0
-
-    def _image(self, shape: Shape) -> tuple[int, int, int]:
-        if len(shape) != 3:
-            raise InputError(f"layer {self.name!r}: needs a (channels, height, width) input, got {shape}")
-        return shape[0], shape[1], shape[2]
-
-    def _sequence(self, shape: Shape) -> tuple[int, int]:
-        if len(shape) != 2:
-            raise InputError(f"layer {self.name!r}: needs a (features, positions) input, got {shape}")
-        return shape[0], shape[1]
+from ppsim.workload.layer import Layer, PaddingPair, Pair, Positive, Shape, Shapes
 
 
 def _slide(layer: Layer, size: int, kernel: int, stride: int, padding: int) -> int:
@@ -129,9 +65,10 @@ class Conv(Layer):
         _, height, width = self.output_shape(shapes)
         return Window(shapes[0][1], shapes[0][2], height, width, self.kernel, self.stride, self.padding)
 
-    def parameters(self, shapes: Shapes) -> int:
-        """Weights and a bias for each output channel."""
-        return self.gemm(shapes, 1).weights + self.bias * self.out_channels
+    def tensors(self, shapes: Shapes) -> dict[str, Shape]:
+        """Weights, output channels first, and a bias for each output channel."""
+        weight = (self.out_channels, shapes[0][0] // self.groups, *self.kernel)
+        return {"weight": weight} | ({"bias": (self.out_channels,)} if self.bias else {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,9 +97,14 @@ class Linear(Layer):
         self.output_shape(shapes)
         return Gemm(m=batch * prod(shapes[0][1:]), k=shapes[0][0], n=self.out_features)
 
+    def tensors(self, shapes: Shapes) -> dict[str, Shape]:
+        """Weights, outputs first, and a bias for each output."""
+        weight = (self.out_features, shapes[0][0])
+        return {"weight": weight} | ({"bias": (self.out_features,)} if self.bias else {})
+
     def parameters(self, shapes: Shapes) -> int:
-        """Weights, unless they are tied, and a bias for each output."""
-        return (0 if self.tied else shapes[0][0] * self.out_features) + self.bias * self.out_features
+        """Weights, unless they are tied, and biases."""
+        return super().parameters(shapes) - self.tied * shapes[0][0] * self.out_features
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,13 +141,18 @@ class MatMul(Layer):
 
 @dataclass(frozen=True, kw_only=True)
 class Pool(Layer):
-    """Maximum or average over a window, on the vector unit: one operation per window element."""
+    """Maximum or average over a window, on the vector unit: one operation per window element.
+
+    `ceil`: a last window that the end of the input cuts off counts too, as long as it begins inside. Averages are over
+    what of a window lies inside.
+    """
 
     type: Literal["pool"] = "pool"
     mode: Literal["max", "average"] = "max"
     kernel: Pair
     stride: Pair | None = None
     padding: PaddingPair = (0, 0)
+    ceil: bool = False
 
     def output_shape(self, shapes: Shapes) -> Shape:
         """The channels stay, the window slides."""
@@ -213,9 +160,14 @@ class Pool(Layer):
         stride = self.stride or self.kernel
         return (
             channels,
-            _slide(self, height, self.kernel[0], stride[0], self.padding[0]),
-            _slide(self, width, self.kernel[1], stride[1], self.padding[1]),
+            self._slide(height, self.kernel[0], stride[0], self.padding[0]),
+            self._slide(width, self.kernel[1], stride[1], self.padding[1]),
         )
+
+    def _slide(self, size: int, kernel: int, stride: int, padding: int) -> int:
+        whole = _slide(self, size, kernel, stride, padding)
+        begins_inside = whole * stride < size + padding
+        return whole + (self.ceil and begins_inside and (whole - 1) * stride + kernel < size + 2 * padding)
 
     def vector_operations(self, shapes: Shapes, batch: int) -> int:
         """Output elements x window elements."""
@@ -236,6 +188,22 @@ class Elementwise(Layer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PRelu(Layer):
+    """x where it is positive, else x times a trained slope of its unit; done as the producer's outputs drain."""
+
+    type: Literal["prelu"] = "prelu"
+    pointwise: ClassVar[bool] = True
+
+    def vector_operations(self, shapes: Shapes, batch: int) -> int:
+        """A comparison and a multiplication per element."""
+        return 2 * batch * prod(shapes[0])
+
+    def tensors(self, shapes: Shapes) -> dict[str, Shape]:
+        """A slope for each unit."""
+        return {"slope": shapes[0][:1]}
+
+
+@dataclass(frozen=True, kw_only=True)
 class BatchNorm(Layer):
     """Batch normalisation at inference: a scale and a shift for each unit, done as the producer's outputs drain."""
 
@@ -246,20 +214,22 @@ class BatchNorm(Layer):
         """A multiplication and an addition per element."""
         return 2 * batch * prod(shapes[0])
 
-    def parameters(self, shapes: Shapes) -> int:
+    def tensors(self, shapes: Shapes) -> dict[str, Shape]:
         """A scale and a shift for each unit."""
-        return 2 * shapes[0][0]
+        return {"scale": shapes[0][:1], "shift": shapes[0][:1]}
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerNorm(Layer):
     """Normalisation over all units at each position.
 
-    Six operations an element: sum, subtract the mean, square and add, divide, scale, shift.
+    Six operations an element: sum, subtract the mean, square and add, divide, scale, shift. `epsilon` is added to the
+    variance.
     """
 
     type: Literal["layer_norm"] = "layer_norm"
     operations_per_element: Positive = 6
+    epsilon: Annotated[float, Gt(0)] = 1e-5
 
     def vector_operations(self, shapes: Shapes, batch: int) -> int:
         """`operations_per_element` per element."""
@@ -269,9 +239,9 @@ class LayerNorm(Layer):
         """Over all units."""
         return 1
 
-    def parameters(self, shapes: Shapes) -> int:
+    def tensors(self, shapes: Shapes) -> dict[str, Shape]:
         """A scale and a shift for each unit."""
-        return 2 * shapes[0][0]
+        return {"scale": shapes[0][:1], "shift": shapes[0][:1]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -373,9 +343,9 @@ class Embedding(Layer):
         """An addition for each element of each row but the first."""
         return batch * prod(self.output_shape(shapes)) * (len(self.entries) - 1)
 
-    def parameters(self, shapes: Shapes) -> int:
-        """All rows of all tables."""
-        return sum(self.entries) * self.features
+    def tensors(self, shapes: Shapes) -> dict[str, Shape]:
+        """A row for each entry of each table."""
+        return {f"table{number}": (rows, self.features) for number, rows in enumerate(self.entries)}
 
 
 LAYER_TYPES: tuple[type[Layer], ...] = (
@@ -384,6 +354,7 @@ LAYER_TYPES: tuple[type[Layer], ...] = (
     MatMul,
     Pool,
     Elementwise,
+    PRelu,
     BatchNorm,
     LayerNorm,
     Softmax,

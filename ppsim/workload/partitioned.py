@@ -10,6 +10,7 @@ from math import prod
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from ppsim.documents import quote
 from ppsim.errors import InputError
@@ -156,15 +157,21 @@ class PartitionedLayer:
         known = (b.units * taps * outputs if b.nonzeros is None else b.nonzeros for b in blocks)
         return self.sparsity.effect(Block(k, outputs, sum(known), self.weight_bits or bits))
 
+    def part_of(self, side: Literal["in", "out"]) -> npt.NDArray[np.int64]:
+        """The part of each unit, (units,)."""
+        assignment, sizes = self._side(side)
+        return np.repeat(np.arange(len(sizes)), sizes) if assignment is None else np.asarray(assignment, dtype=np.int64)
+
+    def _side(self, side: Literal["in", "out"]) -> tuple[tuple[int, ...] | None, tuple[int, ...]]:
+        return (self.in_assignment, self.in_sizes) if side == "in" else (self.out_assignment, self.out_sizes)
+
     def runs(self, side: Literal["in", "out"]) -> tuple[tuple[tuple[int, int], ...], ...]:
         """The units of each part as (first, one past the last) runs of consecutive units."""
-        assignment, sizes = (
-            (self.in_assignment, self.in_sizes) if side == "in" else (self.out_assignment, self.out_sizes)
-        )
+        assignment, sizes = self._side(side)
         if assignment is None:
             bounds = starts(sizes)
             return tuple(((bounds[p], bounds[p + 1]),) if sizes[p] else () for p in range(len(sizes)))
-        parts = np.asarray(assignment)
+        parts = self.part_of(side)
         edges = [0, *(np.flatnonzero(np.diff(parts)) + 1).tolist(), len(parts)]
         found: list[list[tuple[int, int]]] = [[] for _ in sizes]
         for low, high in pairwise(edges):

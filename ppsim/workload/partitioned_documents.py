@@ -7,6 +7,7 @@ dense weights. The batch, the width of weights and the length of sequences are a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,13 +17,15 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from pydantic import Discriminator, FailFast, Field, Tag, TypeAdapter
 
+from ppsim import documents as reading
 from ppsim.documents import MAX_KEYS, names, quote, read_json, validate
 from ppsim.errors import InputError
 from ppsim.specification import Specification
 from ppsim.storage import write_bytes
 from ppsim.workload.documents import WORKLOADS, AnyLayer, load_workload
 from ppsim.workload.graph import LayerGraph
-from ppsim.workload.layers import LAYER_TYPES, NonNegative, Positive
+from ppsim.workload.layer import NonNegative, Positive
+from ppsim.workload.layers import LAYER_TYPES
 from ppsim.workload.partitioned import (
     Kept,
     PartitionedGraph,
@@ -213,17 +216,50 @@ def load_partitioned(
     try:
         document = validate(PartitionedDocument, read_json(path, FORMAT, MAX_BYTES), str(path))
         with _at(str(path)):
-            return _assembled(document, _network(document, path).for_run(batch, bits, sequence))
+            return _assembled(document, _network(document, path.parent).for_run(batch, bits, sequence))
     except InputError as error:
         raise InputError(" ".join(str(error).split())) from None
 
 
-def _network(document: PartitionedDocument, path: Path) -> LayerGraph:
+def partitioned_from_text(text: str, source: str) -> PartitionedGraph:
+    """The partitioned network in the text of a ppsim-partitioned/1 document that stands in another file.
+
+    `source` names that file in errors. A workload that ppsim does not ship stands in the text, a path is refused; the
+    limits are those of files. Raises InputError.
+    """
+    document = validate(PartitionedDocument, _mapping(text, " ".join(source.split())), source)
+    with _at(source):
+        return _assembled(document, _network(document, None))
+
+
+def _mapping(text: str, source: str) -> dict[str, Any]:
+    """The mapping in a text, under the limits that `read_json` sets for files."""
+    size, nodes = len(text.encode("utf-8", "surrogatepass")), sum(text.count(sign) for sign in "[{:")
+    if size > MAX_BYTES or nodes > reading.MAX_NODES:
+        most = f"up to {MAX_BYTES} and {reading.MAX_NODES}"
+        raise InputError(f"{source}: its document has {size} bytes, {nodes} lists, mappings and keys; accepted: {most}")
+    try:
+        document = json.loads(text, object_pairs_hook=reading._keys_once, parse_int=reading._integer)
+        if reading._depth(document) > reading.MAX_DEPTH:
+            raise ValueError(f"nested more than {reading.MAX_DEPTH} deep")
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{source}: its document is not valid JSON: {error}") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise InputError(f"{source}: its document is no mapping with the format {FORMAT!r}")
+    return document
+
+
+def _network(document: PartitionedDocument, folder: Path | None) -> LayerGraph:
+    """The network of a document in a file of `folder`; None: in no file, so that it can name no other one."""
     if isinstance(document.workload, InlineWorkload):
         return LayerGraph(document.name, document.workload.input, document.workload.layers)
-    shipped = document.workload in names(WORKLOADS)
-    found = load_workload(document.workload if shipped else str(_below(path.parent, document.workload)))
-    return replace(found, name=document.name)
+    if document.workload in names(WORKLOADS):
+        file = document.workload
+    elif folder is not None:
+        file = str(_below(folder, document.workload))
+    else:
+        raise InputError(f"workload: {quote(document.workload)} is not shipped; a document in a file opens no other")
+    return replace(load_workload(file), name=document.name)
 
 
 def _below(folder: Path, name: str) -> Path:
@@ -292,7 +328,7 @@ def _at(where: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"{where}: {error}") from None
+        raise InputError(" ".join(f"{where}: {error}".split())) from None
 
 
 def _units(
@@ -346,13 +382,19 @@ def save_partitioned(graph: PartitionedGraph, path: str | Path) -> None:
     are a run's and are not in it. Raises InputError when the file cannot be written or would be too large to be read.
     """
     path = Path(path)
+    write_bytes(path, partitioned_to_text(graph, str(path)).encode())
+
+
+def partitioned_to_text(graph: PartitionedGraph, target: str) -> str:
+    """What `save_partitioned` writes and `partitioned_from_text` reads; `target` names its file in InputErrors."""
     blocks = sum(len(kept) for layer in graph.layers.values() for kept in layer.kept)
     if blocks > MAX_BLOCKS:
-        raise InputError(f"{path}: {blocks} blocks; a file has up to {MAX_BLOCKS}")
+        raise InputError(f"{target}: {blocks} blocks; a file has up to {MAX_BLOCKS}")
+    text = f"{readable({'format': FORMAT, **document_of(graph)})}\n"
     try:
-        content = f"{readable({'format': FORMAT, **document_of(graph)})}\n".encode()
+        size = len(text.encode())
     except UnicodeEncodeError as error:
-        raise InputError(f"{path}: a name is no text that can be written: {error.reason}") from None
-    if len(content) > MAX_BYTES:
-        raise InputError(f"{path}: {len(content)} bytes; {FORMAT} files go up to {MAX_BYTES}")
-    write_bytes(path, content)
+        raise InputError(f"{target}: a name is no text that can be written: {error.reason}") from None
+    if size > MAX_BYTES:
+        raise InputError(f"{target}: {size} bytes; {FORMAT} files go up to {MAX_BYTES}")
+    return text

@@ -48,11 +48,11 @@ def _workload(graph: LayerGraph) -> str | dict[str, Any]:
             return name
     return {
         "input": graph.input_shape,
-        "layers": [{"name": layer.name, **_given(layer, always="type")} for layer in graph.layers],
+        "layers": [{"name": layer.name, **given(layer, always="type")} for layer in graph.layers],
     }
 
 
-def _given(value: Any, always: str = "") -> dict[str, Any]:
+def given(value: Any, always: str = "") -> dict[str, Any]:
     """The fields of a dataclass that differ from their defaults, and before them the one called `always`."""
     first = {always: getattr(value, always)} if always else {}
     keys = ((field, getattr(value, field.name)) for field in fields(value))
@@ -74,7 +74,7 @@ def _layer(layer: PartitionedLayer) -> Iterator[tuple[str, Any]]:
     if layer.split != "outputs":
         yield "split", layer.split
     if layer.sparsity != DENSE:
-        yield "sparsity", _given(layer.sparsity)
+        yield "sparsity", given(layer.sparsity)
     if layer.weight_bits is not None:
         yield "weight_bits", layer.weight_bits
     if layer.rank is not None:

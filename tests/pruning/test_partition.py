@@ -159,8 +159,10 @@ def chain(*layers) -> LayerGraph:
         ((Pool(name="p", kernel=(2, 2)), Flatten(name="f"), BatchNorm(name="b")), 3, (8, 4, 4)),
         ((Flatten(name="f"), Flatten(name="g")), 3, (32, 16, 16)),
         ((Flatten(name="f"), Elementwise(name="e"), Add(name="a", inputs=("f", "e"))), 3, (32, 16, 16)),
-        ((Flatten(name="f"), Softmax(name="s"), Add(name="a", inputs=("f", "s"))), 3, (22, 21, 21)),
-        ((Flatten(name="f"), Concat(name="c", inputs=("f", "f"))), 3, (48, 48, 32)),
+        # what is added moves together, so the softmax's units go with the channels'
+        ((Flatten(name="f"), Softmax(name="s"), Add(name="a", inputs=("f", "s"))), 3, (32, 16, 16)),
+        # a channel is in one part wherever it is read: 2, 1 and 1 channels, twice
+        ((Flatten(name="f"), Concat(name="c", inputs=("f", "f"))), 3, (64, 32, 32)),
         # more parts than channels: pixels of a channel have to part
         ((Flatten(name="f"),), 5, (13, 13, 13, 13, 12)),
     ],

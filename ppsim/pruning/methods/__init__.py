@@ -1,0 +1,16 @@
+"""Ways to assign units to parts, by name; a new one is one file and one line here."""
+
+from __future__ import annotations
+
+from ppsim.pruning.methods.alternating import alternating
+from ppsim.pruning.methods.contiguous import contiguous
+from ppsim.pruning.methods.contract import Method
+from ppsim.pruning.methods.metis import metis
+from ppsim.pruning.methods.random import random
+
+METHODS: dict[str, Method] = {
+    "contiguous": contiguous,
+    "random": random,
+    "alternating": alternating,
+    "metis": metis,
+}

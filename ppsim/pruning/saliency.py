@@ -1,0 +1,94 @@
+"""How much a weight matters, as a number that adds up: the saliency that assignments keep inside the parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ppsim.documents import quote
+from ppsim.errors import InputError
+from ppsim.pruning.activations import by_unit, inputs_of
+from ppsim.workload.graph import LayerGraph
+from ppsim.workload.model import Array, Model
+
+Saliency = npt.NDArray[np.floating[Any]]
+#: from weights (outputs, inputs, kernel ...) and the mean square of each input unit (inputs,) to (outputs, inputs)
+Measure = Callable[[Array, Array | None], Saliency]
+
+
+def magnitude(weight: Array, mean_square: Array | None) -> Saliency:
+    """|w|, summed over the kernel."""
+    return _over_kernel(np.abs(weight))
+
+
+def square(weight: Array, mean_square: Array | None) -> Saliency:
+    """w^2, summed over the kernel: what a weight adds to the squared norm of its layer."""
+    return _over_kernel(np.square(weight))
+
+
+def activation(weight: Array, mean_square: Array | None) -> Saliency:
+    """(w x)^2, the mean over calibration inputs: what a weight adds to its layer's output by itself.
+
+    Raises InputError without calibration activations.
+    """
+    if mean_square is None:
+        raise InputError('saliency "wx2" needs calibration inputs; give calibration=..., or take "w2"')
+    return square(weight, None) * mean_square
+
+
+def _over_kernel(values: Array) -> Saliency:
+    return np.asarray(values.reshape(*values.shape[:2], -1).sum(axis=2, dtype=np.float32))
+
+
+#: a new saliency is one function and one line here
+SALIENCIES: dict[str, Measure] = {"w": magnitude, "w2": square, "wx2": activation}
+
+
+def saliencies_of(
+    graph: LayerGraph,
+    layers: Sequence[str],
+    weights: Model | Mapping[str, Array],
+    saliency: str,
+    calibration: Array | None = None,
+) -> dict[str, Saliency]:
+    """The saliency of each pair of units of some layers, (outputs, inputs) each.
+
+    `calibration` are inputs of the network, (N, ...), which a Model is run on where the saliency asks for activations.
+    Raises InputError for a saliency that is unknown, or for weights that are missing or do not fit.
+    """
+    if saliency not in SALIENCIES:
+        raise InputError(f"saliency={saliency!r} is unknown; accepted: {', '.join(SALIENCIES)}")
+    squares: Mapping[str, Array] = {}
+    if saliency == "wx2" and calibration is not None:
+        if not isinstance(weights, Model):
+            raise InputError('saliency "wx2" runs the whole network; give a Model as weights, as load_model makes it')
+        squares = mean_squares(weights, layers, calibration)
+    return {name: SALIENCIES[saliency](_weight(graph, name, weights), squares.get(name)) for name in layers}
+
+
+def mean_squares(model: Model, layers: Sequence[str], calibration: Array) -> dict[str, Array]:
+    """The mean square of each input unit of some layers over calibration inputs and positions, (inputs,) each."""
+    tensors = inputs_of(model, layers, calibration)
+    return {name: np.square(by_unit(tensor)).mean(axis=0, dtype=np.float64) for name, tensor in tensors.items()}
+
+
+def _weight(graph: LayerGraph, name: str, weights: Model | Mapping[str, Array]) -> Array:
+    if isinstance(weights, Model):
+        return weights.weight(name)
+    shape = graph[name].tensors(graph.input_shapes_of(name))["weight"]
+    weight = weights.get(f"{name}.weight")
+    if weight is None or weight.shape != shape:
+        what = "is missing" if weight is None else f"has the shape {weight.shape}"
+        raise InputError(f"{graph.name}: weights {quote(f'{name}.weight')}: {what}; the layer needs {shape}")
+    return weight
+
+
+def atoms_saliency(saliency: Saliency, out_atoms: int, in_atoms: int) -> Saliency:
+    """(outputs, inputs) summed over the consecutive units of each atom: (out_atoms, in_atoms)."""
+    outputs, inputs = saliency.shape
+    if (outputs, inputs) == (out_atoms, in_atoms):
+        return saliency
+    return np.asarray(saliency.reshape(out_atoms, outputs // out_atoms, in_atoms, inputs // in_atoms).sum(axis=(1, 3)))

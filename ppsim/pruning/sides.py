@@ -1,0 +1,97 @@
+"""How each layer that is cut lies on the axes, and the problem that a method of assignment is to solve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ppsim.errors import InputError
+from ppsim.pruning.axes import Axes, Span, axes_of
+from ppsim.pruning.methods.contract import Coupling, Parts, Problem
+from ppsim.pruning.saliency import Saliency, atoms_saliency
+from ppsim.workload.graph import LayerGraph
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The spans that a layer's input and output units are cut along; () for a side with fewer units than parts."""
+
+    inputs: tuple[Span, ...]
+    outputs: tuple[Span, ...]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The layers to be cut into `parts` parts: `sides[layer]`, and `atoms[a]` of each axis that they lie on."""
+
+    parts: int
+    atoms: tuple[int, ...]
+    sides: Mapping[str, Sides]
+
+    def problem(self, saliencies: Mapping[str, Saliency], slack: float, seed: int) -> Problem:
+        """What a method has to solve; `saliencies[layer]` are (outputs, inputs), none where weights are unknown."""
+        couplings = [
+            Coupling(rows.axis, columns.axis, atoms_saliency(piece, self.atoms[rows.axis], self.atoms[columns.axis]))
+            for layer, saliency in saliencies.items()
+            for rows in self.sides[layer].outputs
+            for columns, piece in _pieces(saliency, self.sides[layer].inputs)
+        ]
+        return Problem(self.parts, self.atoms, tuple(couplings), slack, seed)
+
+    def units(self, spans: Sequence[Span], assignment: Sequence[Parts]) -> Parts:
+        """The part of each unit of some spans, one after the other."""
+        pieces = [np.repeat(assignment[span.axis], span.units // self.atoms[span.axis]) for span in spans]
+        return np.concatenate(pieces)
+
+
+def cut_of(graph: LayerGraph, layers: Sequence[str], parts: int) -> Cut:
+    """How layers lie on the axes of a network.
+
+    Where an axis has fewer atoms than there are parts, but the layer has units enough, the layer's side is cut on its
+    own and atoms are torn apart: more parts than channels cut through the pixels of a channel.
+    Raises InputError for a layer with too few units on both sides.
+    """
+    axes = axes_of(graph)
+    atoms = list(axes.atoms)
+    sides = {}
+    for name in layers:
+        inputs, outputs = graph.input_shapes_of(name)[0][0], graph.shapes[name][0]
+        if parts > max(inputs, outputs):
+            raise InputError(
+                f"{graph.name}: layer {name!r} has {inputs} input and {outputs} output units, too few for "
+                f"parts={parts}; take at most {max(inputs, outputs)} parts or leave the layer out with layers=..."
+            )
+        reads, makes = axes.spans[graph.sources[name][0]], axes.spans[name]
+        sides[name] = Sides(
+            _side(axes, reads, inputs, parts, atoms), _side(axes, makes, outputs, parts, atoms) if outputs >= parts else ()
+        )
+    used = sorted({span.axis for both in sides.values() for span in (*both.inputs, *both.outputs)})
+    number = {axis: at for at, axis in enumerate(used)}
+
+    def renumbered(spans: tuple[Span, ...]) -> tuple[Span, ...]:
+        return tuple(Span(number[span.axis], span.units) for span in spans)
+
+    return Cut(
+        parts,
+        tuple(atoms[axis] for axis in used),
+        {name: Sides(renumbered(both.inputs), renumbered(both.outputs)) for name, both in sides.items()},
+    )
+
+
+def _side(axes: Axes, spans: tuple[Span, ...], units: int, parts: int, atoms: list[int]) -> tuple[Span, ...]:
+    """The spans to cut a side along: those it lies on, one of its own if they have too few atoms, none if it has."""
+    if units < parts:
+        return ()
+    if all(axes.atoms[span.axis] >= parts for span in spans):
+        return spans
+    atoms.append(units)
+    return (Span(len(atoms) - 1, units),)
+
+
+def _pieces(saliency: Saliency, spans: Sequence[Span]) -> list[tuple[Span, npt.NDArray[np.floating]]]:  # type: ignore[type-arg]
+    """The columns that lie on each span of the inputs."""
+    bounds = np.cumsum([0, *(span.units for span in spans)])
+    return [(span, saliency[:, low : low + span.units]) for span, low in zip(spans, bounds[:-1], strict=True)]

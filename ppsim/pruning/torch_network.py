@@ -1,0 +1,170 @@
+"""A network as a function of its trained numbers, in PyTorch, which can tell derivatives by them.
+
+Tensors have the batch first and are laid out as in ONNX: (N, channels, height, width), (N, features), or
+(N, positions, features).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ppsim.errors import InputError
+from ppsim.extras import needs
+from ppsim.workload.graph import INPUT, LayerGraph
+from ppsim.workload.layer import Layer
+from ppsim.workload.layers import (
+    Add,
+    BatchNorm,
+    Concat,
+    Conv,
+    Elementwise,
+    Flatten,
+    LayerNorm,
+    Linear,
+    Pool,
+    PRelu,
+    Softmax,
+)
+from ppsim.workload.model import Model
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+#: tensors of a layer by name
+Numbers = Mapping[str, "Tensor"]
+
+
+def numbers_of(model: Model) -> dict[str, dict[str, Tensor]]:
+    """The trained numbers of a model as float32 tensors; raises InputError without the extra."""
+    with needs("torch", "fine-tuning and derivatives"):
+        import torch
+    return {
+        layer: {name: torch.tensor(array, dtype=torch.float32) for name, array in tensors.items()}
+        for layer, tensors in model.tensors.items()
+    }
+
+
+def logits_layer(graph: LayerGraph) -> str:
+    """The layer whose outputs are held against classes: the network's last one, or what its softmax reads."""
+    last = graph.layers[-1]
+    return graph.sources[last.name][0] if isinstance(last, Softmax) else last.name
+
+
+def forward(graph: LayerGraph, numbers: Mapping[str, Numbers], inputs: Tensor, output: str) -> Tensor:
+    """The output of a layer for inputs (N, ...).
+
+    Raises InputError for a layer that there is no derivative for here.
+    """
+    found: dict[str, Tensor] = {INPUT: inputs}
+    for layer in graph.layers:
+        sources = [found[source] for source in graph.sources[layer.name]]
+        found[layer.name] = _operation(graph, layer)(layer, sources, numbers.get(layer.name, {}))
+        if layer.name == output:
+            break
+    return found[output]
+
+
+Operation = Callable[[Any, list["Tensor"], Numbers], "Tensor"]
+
+
+def _operation(graph: LayerGraph, layer: Layer) -> Operation:
+    if type(layer) not in OPERATIONS:
+        accepted = ", ".join(kind.__name__ for kind in OPERATIONS)
+        raise InputError(
+            f"{graph.name}: layer {layer.name!r}: no derivatives of a {type(layer).__name__}; there are: {accepted}"
+        )
+    return OPERATIONS[type(layer)]
+
+
+def _conv(layer: Conv, sources: list[Tensor], numbers: Numbers) -> Tensor:
+    from torch.nn.functional import conv2d
+
+    return conv2d(sources[0], numbers["weight"], numbers.get("bias"), layer.stride, layer.padding, 1, layer.groups)
+
+
+def _linear(layer: Linear, sources: list[Tensor], numbers: Numbers) -> Tensor:
+    from torch.nn.functional import linear
+
+    return linear(sources[0], numbers["weight"], numbers.get("bias"))
+
+
+def _pool(layer: Pool, sources: list[Tensor], numbers: Numbers) -> Tensor:
+    from torch.nn.functional import avg_pool2d, max_pool2d
+
+    stride = layer.stride or layer.kernel
+    if layer.mode == "max":
+        return max_pool2d(sources[0], layer.kernel, stride, layer.padding, ceil_mode=layer.ceil)
+    return avg_pool2d(sources[0], layer.kernel, stride, layer.padding, layer.ceil, count_include_pad=False)
+
+
+def _elementwise(layer: Elementwise, sources: list[Tensor], numbers: Numbers) -> Tensor:
+    import torch
+    from torch.nn.functional import gelu, relu, relu6
+
+    functions = {"relu": relu, "relu6": relu6, "gelu": gelu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
+    return sources[0] if layer.op == "identity" else functions[layer.op](sources[0])
+
+
+def _per_unit(values: Tensor, like: Tensor) -> Tensor:
+    """Numbers of units in the shape that goes with an activation: channels come second, features last."""
+    return values.reshape(-1, 1, 1) if like.dim() == 4 else values
+
+
+def _batch_norm(layer: BatchNorm, sources: list[Tensor], numbers: Numbers) -> Tensor:
+    scale, shift = (_per_unit(numbers[name], sources[0]) for name in ("scale", "shift"))
+    return sources[0] * scale + shift
+
+
+def _prelu(layer: PRelu, sources: list[Tensor], numbers: Numbers) -> Tensor:
+    return sources[0].clamp(min=0) + sources[0].clamp(max=0) * _per_unit(numbers["slope"], sources[0])
+
+
+def _units_axis(values: Tensor) -> int:
+    return 1 if values.dim() == 4 else -1
+
+
+def _layer_norm(layer: LayerNorm, sources: list[Tensor], numbers: Numbers) -> Tensor:
+    axis = _units_axis(sources[0])
+    centred = sources[0] - sources[0].mean(axis, keepdim=True)
+    scaled = centred / (centred.square().mean(axis, keepdim=True) + layer.epsilon).sqrt()
+    return scaled * _per_unit(numbers["scale"], scaled) + _per_unit(numbers["shift"], scaled)
+
+
+def _softmax(layer: Softmax, sources: list[Tensor], numbers: Numbers) -> Tensor:
+    axis, values = _units_axis(sources[0]), sources[0].movedim(_units_axis(sources[0]), -1)
+    grouped = values.reshape(*values.shape[:-1], layer.groups, -1).softmax(-1)
+    return grouped.reshape(values.shape).movedim(-1, axis)
+
+
+def _add(layer: Add, sources: list[Tensor], numbers: Numbers) -> Tensor:
+    total = sources[0]
+    for source in sources[1:]:
+        total = total + source
+    return total
+
+
+def _concat(layer: Concat, sources: list[Tensor], numbers: Numbers) -> Tensor:
+    import torch
+
+    return torch.cat(sources, dim=_units_axis(sources[0]))
+
+
+def _flatten(layer: Flatten, sources: list[Tensor], numbers: Numbers) -> Tensor:
+    return sources[0].flatten(1)
+
+
+#: a layer type that can be differentiated is one function and one line here
+OPERATIONS: dict[type[Layer], Operation] = {
+    Conv: _conv,
+    Linear: _linear,
+    Pool: _pool,
+    Elementwise: _elementwise,
+    PRelu: _prelu,
+    BatchNorm: _batch_norm,
+    LayerNorm: _layer_norm,
+    Softmax: _softmax,
+    Add: _add,
+    Concat: _concat,
+    Flatten: _flatten,
+}

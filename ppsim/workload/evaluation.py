@@ -1,0 +1,114 @@
+"""What a network's layers make of given inputs, computed by onnxruntime.
+
+Tensors have the batch first and are laid out as in ONNX: (N, channels, height, width), (N, features), or
+(N, positions, features). A network that begins with embeddings takes the numbers of their rows, (N, positions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ppsim.documents import MAX_QUOTE
+from ppsim.errors import InputError
+from ppsim.extras import needs
+from ppsim.workload.formats.onnx_layers import onnx_shape
+from ppsim.workload.formats.onnx_writing import proto_of, takes_rows
+from ppsim.workload.graph import INPUT, LayerGraph
+from ppsim.workload.layers import Embedding
+from ppsim.workload.model import Array, Model
+
+#: bytes of tensors that are computed at once; a single input may take more
+MAX_BYTES = 2**28
+#: onnxruntime's level of messages that only fatal ones reach: what goes wrong is an exception as well
+_FATAL = 4
+
+
+def outputs_of(model: Model, inputs: Array, layers: Sequence[str]) -> dict[str, Array]:
+    """The outputs of the layers named, for each of `inputs`: layer -> (N, ...) of float32.
+
+    `inputs` are (N, ...): floating point numbers, booleans, or integers, which are taken as they are, without scaling
+    (255 stays 255); rows of embeddings are integers. Inputs go through in batches of `MAX_BYTES`, on as many threads as
+    onnxruntime takes; equal arguments give equal outputs on one machine.
+
+    Raises InputError for inputs of another shape or type, unknown layers, and a network ONNX cannot express.
+    """
+    graph, inputs = model.graph, np.asarray(inputs)
+    _check_inputs(graph, inputs)
+    names = list(dict.fromkeys(layers))
+    if not names:
+        return {}
+    session = _session(model, names)
+    found = {name: np.empty((len(inputs), *onnx_shape(graph.shapes[name])), np.float32) for name in names}
+    at_once = max(1, MAX_BYTES // (4 * sum(map(prod, graph.shapes.values()))))
+    for start in range(0, len(inputs), at_once):
+        batch = _operand(graph, inputs[start : start + at_once])
+        for name, values in zip(names, _run(session, names, batch, graph.name), strict=True):
+            found[name][start : start + len(values)] = values
+    return found
+
+
+def input_shape(graph: LayerGraph) -> tuple[int, ...]:
+    """Shape of one input of a network as `outputs_of` takes it, without the batch.
+
+    Raises InputError for a network whose embeddings read something else than its input.
+    """
+    return graph.input_shape[1:] if takes_rows(graph) else onnx_shape(graph.input_shape)
+
+
+def _check_inputs(graph: LayerGraph, inputs: Array) -> None:
+    wanted = input_shape(graph)
+    if inputs.ndim == 0 or inputs.shape[1:] != wanted:
+        raise InputError(
+            f"{graph.name}: inputs of shape {inputs.shape}; expected ({', '.join(map(str, ('N', *wanted)))})"
+        )
+    rows = takes_rows(graph)
+    accepted = "integers, the rows of its embeddings, are" if rows else "floating point numbers and integers are"
+    if inputs.dtype.kind not in ("iu" if rows else "fiub"):
+        raise InputError(f"{graph.name}: inputs of {inputs.dtype}; {accepted} accepted")
+    if rows and inputs.size:
+        most = min(layer.entries[0] for layer in graph.layers if isinstance(layer, Embedding)) - 1
+        least, largest = int(inputs.min()), int(inputs.max())
+        if least < 0 or largest > most:
+            raise InputError(f"{graph.name}: inputs from {least} to {largest}; rows go from 0 to {most}")
+
+
+def _operand(graph: LayerGraph, inputs: Array) -> Array:
+    """Some inputs as the type the network computes with."""
+    if takes_rows(graph):
+        return inputs.astype(np.int64)
+    with np.errstate(all="ignore"):
+        numbers = np.ascontiguousarray(inputs, dtype=np.float32)
+    if not np.isfinite(numbers).all():
+        raise InputError(f"{graph.name}: inputs hold NaN or infinite numbers, or some too large for float32")
+    return numbers
+
+
+def _session(model: Model, layers: Sequence[str]) -> Any:
+    """The network ready to run, with the outputs of `layers`."""
+    with needs("onnx", "running networks"):
+        import onnxruntime
+    onnxruntime.set_default_logger_severity(_FATAL)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _FATAL
+    options.use_deterministic_compute = True
+    content = proto_of(model, outputs=layers).SerializeToString()
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no class in common
+        raise InputError(f"{model.graph.name}: onnxruntime cannot run it: {_short(error)}") from None
+
+
+def _run(session: Any, layers: Sequence[str], batch: Array, name: str) -> Sequence[Array]:
+    try:
+        found: Sequence[Array] = session.run(layers, {INPUT: batch})
+    except Exception as error:  # as above
+        raise InputError(f"{name}: onnxruntime cannot run it: {_short(error)}") from None
+    return found
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[: 2 * MAX_QUOTE]

@@ -1,0 +1,187 @@
+"""Nodes that depend on nothing but constants: shapes that are computed, masks, weights that are transposed.
+
+They are computed by ONNX's own reference implementation, after how much they make has been worked out: a few bytes can
+ask for a tensor that fills any memory.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, isfinite, prod
+from types import MappingProxyType
+
+import numpy as np
+
+from ppsim.errors import InputError
+from ppsim.extras import needs
+from ppsim.workload.formats.onnx_reading.node import Node
+from ppsim.workload.formats.onnx_reading.opening import EXTRA, READING
+from ppsim.workload.formats.onnx_reading.tensors import ExternalFiles, array_of
+from ppsim.workload.formats.onnx_reading.values import Constant, TableRows
+from ppsim.workload.model import Array
+
+MAX_ELEMENTS = 2**26
+#: elements that may be computed for each element of a graph's own constants
+_EACH = 8
+
+Arrays = Sequence[Array]
+
+
+def _first(node: Node, arrays: Arrays) -> int:
+    return arrays[0].size
+
+
+def _broadcast(node: Node, arrays: Arrays) -> int:
+    return prod(np.broadcast_shapes(*(array.shape for array in arrays)))
+
+
+def _together(node: Node, arrays: Arrays) -> int:
+    return sum(array.size for array in arrays)
+
+
+def _filled(node: Node, arrays: Arrays) -> int:
+    return prod(int(size) for size in arrays[0].reshape(-1))
+
+
+def _expanded(node: Node, arrays: Arrays) -> int:
+    return prod(np.broadcast_shapes(arrays[0].shape, tuple(int(size) for size in arrays[1].reshape(-1))))
+
+
+def _tiled(node: Node, arrays: Arrays) -> int:
+    return arrays[0].size * prod(int(times) for times in arrays[1].reshape(-1))
+
+
+def _ranged(node: Node, arrays: Arrays) -> int:
+    start, limit, step = (float(array.reshape(-1)[0]) for array in arrays)
+    count = (limit - start) / step
+    return max(ceil(count), 0) if isfinite(count) else MAX_ELEMENTS + 1
+
+
+def _gathered(node: Node, arrays: Arrays) -> int:
+    axis = node.axis(node.integer("axis", 0), arrays[0].ndim)
+    return arrays[1].size * prod(arrays[0].shape[:axis] + arrays[0].shape[axis + 1 :])
+
+
+def _product(node: Node, arrays: Arrays) -> int:
+    return arrays[0].size * (arrays[1].shape[-1] if arrays[1].ndim else 1) + arrays[1].size
+
+
+def _places(node: Node, arrays: Arrays) -> int:
+    return arrays[0].size * max(arrays[0].ndim, 1)
+
+
+#: operator that is computed -> how many elements it makes, or handles, at most
+BOUNDS: Mapping[str, Callable[[Node, Arrays], int]] = MappingProxyType(
+    dict.fromkeys(
+        ("Abs", "Cast", "CastLike", "Ceil", "Cos", "CumSum", "Erf", "Exp", "Flatten", "Floor", "IsNaN", "Log", "Neg",
+         "Not", "Reciprocal", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "Reshape", "ScatterND",
+         "Shape", "Sigmoid", "Sign", "Sin", "Size", "Slice", "Split", "Sqrt", "Squeeze", "Tanh", "Transpose", "Trilu",
+         "Unsqueeze"),
+        _first,
+    )
+    | dict.fromkeys(
+        ("Add", "And", "Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Min", "Mod", "Mul",
+         "Or", "Pow", "Sub", "Sum", "Where", "Xor"),
+        _broadcast,
+    )
+    | {
+        "Concat": _together,
+        "ConstantOfShape": _filled,
+        "Expand": _expanded,
+        "Gather": _gathered,
+        "MatMul": _product,
+        "NonZero": _places,
+        "Range": _ranged,
+        "Tile": _tiled,
+    }
+)  # fmt: skip
+#: operators after which rows of a table are still those rows
+_KEEP_ROWS = {"Cast", "CastLike", "Expand", "Unsqueeze"}
+
+
+@dataclass
+class Budget:
+    """Elements that may still be computed; more for a graph that holds more."""
+
+    left: int = MAX_ELEMENTS
+
+    def spend(self, node: Node, arrays: Arrays, made: int) -> None:
+        """Take what a node makes and reads; raises InputError where that is too much."""
+        if made > max(MAX_ELEMENTS, *(array.size for array in arrays), 0):
+            raise node.wrong(f"makes a constant of {made} numbers; constants go up to {MAX_ELEMENTS}")
+        self.left -= max(made, 1)
+        if self.left < 0:
+            raise node.wrong("computing with constants takes too much; compute them before the model is saved")
+
+    def grow(self, constant: Constant) -> None:
+        """Allow for more, for a constant of the graph's own."""
+        self.left += _EACH * constant.array.size
+
+
+def computed(node: Node, operands: Sequence[Constant | None], budget: Budget) -> tuple[Constant, ...]:
+    """The outputs of a node of `BOUNDS` for constant operands; raises InputError where it cannot be computed."""
+    with needs(EXTRA, READING):
+        from onnx import NodeProto
+        from onnx.defs import onnx_opset_version
+        from onnx.reference import ReferenceEvaluator
+    arrays = [operand.array for operand in operands if operand is not None]
+    try:
+        made = BOUNDS[node.op](node, arrays)
+    except InputError:
+        raise
+    except (ValueError, IndexError, OverflowError, ArithmeticError):
+        raise node.wrong(f"its constants of {[array.shape for array in arrays][:8]} do not fit it") from None
+    budget.spend(node, arrays, made)
+    names = ["" if operand is None else f"i{number}" for number, operand in enumerate(operands)]
+    outputs = [f"o{number}" for number in range(len(node.outputs))]
+    proto = NodeProto(op_type=node.op, input=names, output=outputs, attribute=node.attributes.values())
+    feeds = {name: operand.array for name, operand in zip(names, operands, strict=True) if operand is not None}
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = ReferenceEvaluator(proto, opsets={"": min(node.opset, onnx_opset_version())}).run(None, feeds)
+    except Exception as error:  # the reference implementation raises whatever numpy, and its own checks, raise
+        raise node.wrong(f"cannot be computed: {' '.join(str(error).split())[:200]}") from None
+    results = [np.asarray(array) for array in found]
+    if len(results) != len(outputs) or any(array.dtype.kind == "O" for array in results):
+        raise node.wrong("cannot be computed: it makes no tensors")
+    return tuple(Constant(array, _origin(operands, array), _rows(node, operands)) for array in results)
+
+
+def _origin(operands: Sequence[Constant | None], made: Array) -> str | None:
+    """The initialiser that a result is, transposed or scaled: the first operand of its size that was made from one."""
+    return next((one.origin for one in operands if one and one.origin and one.array.size == made.size), None)
+
+
+def _rows(node: Node, operands: Sequence[Constant | None]) -> TableRows | None:
+    table = operands[0] if operands else None
+    if table is None or node.op in _KEEP_ROWS:
+        return table.rows if table else None
+    places = operands[1] if len(operands) > 1 else None
+    if node.op == "Gather" and places is not None and table.array.ndim == 2 and node.integer("axis", 0) % 2 == 0:
+        return TableRows(table.array, places.array)
+    return None
+
+
+def constant(node: Node) -> Constant:
+    """The tensor of a Constant node."""
+    if len(node.attributes) != 1:
+        raise node.wrong("a constant has one value")
+    (name,) = node.attributes
+    if name == "value" and node.attributes[name].HasField("t"):
+        try:
+            return Constant(array_of(node.attributes[name].t, ExternalFiles(None)))
+        except InputError as error:
+            raise node.wrong(str(error)) from None
+    attribute = node.attributes[name]
+    if name == "value_int":
+        return Constant(np.array(node.integer(name, 0), np.int64))
+    if name == "value_ints":
+        return Constant(np.array(node.integers(name), np.int64))
+    if name == "value_float":
+        return Constant(np.array(attribute.f, np.float32))
+    if name == "value_floats":
+        return Constant(np.array(attribute.floats, np.float32))
+    raise node.wrong(f"holds {name}; numbers are accepted")
