@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from ppsim import __version__
-from ppsim.cli.commands import gemm, reproduce, run, zoo
+from ppsim.cli.commands import accuracy, gemm, import_, prune, reproduce, run, zoo
 from ppsim.errors import InputError
 
 app = typer.Typer(
@@ -26,7 +26,16 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (reproduce.reproduce, run.run, gemm.gemm, zoo.list_, zoo.show):
+for command in (
+    reproduce.reproduce,
+    run.run,
+    gemm.gemm,
+    import_.import_,
+    prune.prune,
+    accuracy.accuracy,
+    zoo.list_,
+    zoo.show,
+):
     app.command(command.__name__.rstrip("_"))(command)
 
 

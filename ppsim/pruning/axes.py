@@ -41,8 +41,9 @@ class Axes:
 def axes_of(graph: LayerGraph) -> Axes:
     """The axes of a network."""
     ties = _Ties()
-    tensors = {INPUT: (Span(ties.new(graph.input_shape[0]), graph.input_shape[0]),)}
-    read = set()
+    units = graph.input_shape[0]
+    tensors: dict[str, tuple[Span, ...]] = {INPUT: (Span(ties.new(units), units),)}
+    read: set[str] = set()
     for layer in graph.layers:
         sources = [tensors[source] for source in graph.sources[layer.name]]
         read.update(graph.sources[layer.name])

@@ -119,4 +119,3 @@ def _assignment(assignment: tuple[int, ...] | None, order: Order | None) -> tupl
         return assignment
     parts = np.asarray(assignment)[order]
     return tuple(parts.tolist()) if (np.diff(parts) < 0).any() else None
-

@@ -23,8 +23,8 @@ from ppsim.workload.partitioned import PartitionedGraph
 
 #: the ridge, as a share of the mean square of what a layer reads
 RIDGE = 1e-3
-#: calibration inputs that are run at once
-CHUNK = 500
+#: numbers of a layer's left operand that are made at once
+AT_ONCE = 2**26
 Matrix = npt.NDArray[np.float64]
 
 
@@ -67,7 +67,9 @@ class _Moments:
     residuals: Matrix
 
 
-def _fitted(model: Model, pruned: Model, net: PartitionedGraph, name: str, calibration: Array, ridge: float) -> dict[str, Array]:
+def _fitted(
+    model: Model, pruned: Model, net: PartitionedGraph, name: str, calibration: Array, ridge: float
+) -> dict[str, Array]:
     """New weights and bias of a layer."""
     tensors = pruned.tensors[name]
     weight = tensors["weight"].astype(np.float64).reshape(len(tensors["weight"]), -1)
@@ -104,14 +106,16 @@ def _blocks(net: PartitionedGraph, name: str) -> Iterator[tuple[npt.NDArray[np.i
 def _moments(model: Model, pruned: Model, name: str, calibration: Array, weight: Matrix) -> _Moments:
     """What least squares need to know of a layer's inputs, and of what its outputs lack."""
     outputs, inputs = weight.shape
-    found = _Moments(
-        0, np.zeros((inputs, inputs)), np.zeros((inputs, outputs)), np.zeros(inputs), np.zeros(outputs)
-    )
-    for first in range(0, len(calibration), CHUNK):
-        chunk = calibration[first : first + CHUNK]
+    found = _Moments(0, np.zeros((inputs, inputs)), np.zeros((inputs, outputs)), np.zeros(inputs), np.zeros(outputs))
+    bias = pruned.tensors[name].get("bias", np.zeros(outputs))
+    product = model.graph.with_batch(1).gemm_of(name)
+    assert product is not None
+    step = max(1, AT_ONCE // (product.m * product.k))
+    for first in range(0, len(calibration), step):
+        chunk = calibration[first : first + step]
         rows = operand(model.graph, name, inputs_of(pruned, [name], chunk)[name])
         wanted = by_unit(outputs_of(model, chunk, [name])[name])
-        lacking = wanted - by_unit(outputs_of(pruned, chunk, [name])[name])
+        lacking = wanted - rows @ weight.T.astype(np.float32) - bias.astype(np.float32)
         found.rows += len(rows)
         found.gram += rows.T @ rows
         found.cross += rows.T @ lacking

@@ -140,6 +140,15 @@ def block_saliency(layer: PartitionedLayer, saliency: Saliency) -> npt.NDArray[n
     return by_part(columns.T, layer.part_of("out"), len(layer.out_sizes)).T
 
 
+def moved_bytes(net: PartitionedGraph, name: str) -> int:
+    """Bytes that the parts of a layer are sent by other parts, for each input of the network."""
+    layer = net.layers[name]
+    if layer.split == "inputs":
+        return 0
+    units = sum(block.units for q, blocks in enumerate(layer.kept) for block in blocks if block.part != q)
+    return units * _unit_bytes(net.graph, name)
+
+
 def _unit_bytes(graph: LayerGraph, name: str) -> int:
     """Bytes that one input unit of a layer is sent as, for each input of the network."""
     positions = prod(graph.input_shapes_of(name)[0][1:])

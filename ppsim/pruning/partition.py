@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 
 from ppsim.errors import InputError
+from ppsim.pruning.judge import output_judge
 from ppsim.pruning.keep import budget_of, most_salient, nearest_first
 from ppsim.pruning.methods import METHODS
-from ppsim.pruning.methods.contract import Parts
-from ppsim.pruning.saliency import Saliency, saliencies_of
+from ppsim.pruning.methods.contract import Parts, Problem
+from ppsim.pruning.saliency import saliencies_of
 from ppsim.pruning.sides import Cut, cut_of
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.model import Array, Model
@@ -28,6 +30,7 @@ def partition(
     slack: float = 0.0,
     seed: int = 0,
     calibration: Array | None = None,
+    reduce: str | None = None,
 ) -> PartitionedGraph:
     """Assign the units of layers to `parts` parts and keep the weights inside each part.
 
@@ -45,8 +48,12 @@ def partition(
     nearest first.
 
     A layer with fewer units than parts on one side (ten classes over 16 parts) is split by the other side and keeps all
-    its weights. Raises InputError when both sides have too few, when an argument is out of range or unknown, or when
-    weights do not fit.
+    its weights. So are those of `layers` that match the glob `reduce`: each part computes what its inputs add to all
+    outputs, and the partial sums are added up. A classifier that is cut by classes instead sees of each class no more
+    than one part's features.
+
+    Raises InputError when both sides have too few units, when an argument is out of range or unknown, or when weights
+    do not fit.
     """
     if parts < 1:
         raise InputError(f"parts must be at least 1, got {parts}")
@@ -56,18 +63,35 @@ def partition(
     known = net if weights is None and isinstance(net, Model) else weights
     budget = None if keep is None else budget_of(keep, parts)
     names = graph.match(layers)
-    cut = cut_of(graph, names, parts)
+    cut = cut_of(graph, names, parts, () if reduce is None else _reduced(graph, names, reduce, parts))
     found = {} if known is None else saliencies_of(graph, names, known, saliency, calibration)
-    assignment = METHODS[method](cut.problem(found, slack, seed))
+    make_judge = None
+    if calibration is not None and isinstance(known, Model):
+        make_judge = partial(output_judge, known, cut, calibration)
+    problem = Problem(parts, cut.atoms, cut.couplings(found), slack, seed, make_judge)
+    assignment = METHODS[method](problem)
     whole = PartitionedGraph(graph, parts, {name: _layer(graph, cut, name, assignment) for name in names})
     if budget is None:
         return whole
     if found:
         return most_salient(whole, found, budget)
     if budget.share is None:
-        raise InputError(f"keep={keep!r}: bytes buy the blocks with the most saliency, which only weights tell; give a share")
+        raise InputError(
+            f"keep={keep!r}: bytes buy the blocks with the most saliency, which only weights tell; give a share"
+        )
     share = budget.share
     return PartitionedGraph(graph, parts, {name: nearest_first(layer, share) for name, layer in whole.layers.items()})
+
+
+def _reduced(graph: LayerGraph, names: tuple[str, ...], reduce: str, parts: int) -> tuple[str, ...]:
+    """The layers to be split by inputs; raises InputError for one that is not to be cut, or has too few inputs."""
+    reduced = graph.match(reduce)
+    for name in reduced:
+        if name not in names:
+            raise InputError(f"{graph.name}: reduce={reduce!r} names {name!r}, which is not among the layers to be cut")
+        if graph.input_shapes_of(name)[0][0] < parts:
+            raise InputError(f"{graph.name}: reduce={reduce!r}: {name!r} has fewer inputs than parts={parts}")
+    return reduced
 
 
 def _layer(graph: LayerGraph, cut: Cut, name: str, assignment: tuple[Parts, ...]) -> PartitionedLayer:
@@ -81,10 +105,8 @@ def _layer(graph: LayerGraph, cut: Cut, name: str, assignment: tuple[Parts, ...]
         kept = all_blocks(in_sizes, (outputs,))
         return PartitionedLayer(in_sizes, (outputs,), kept, in_assignment=in_assignment, split="inputs")
     out_sizes, out_assignment = _sizes(out_parts, outputs, parts)
-    if in_parts is None:
-        kept = all_blocks(in_sizes, out_sizes)
-    else:
-        kept = default_blocks(in_sizes, out_sizes, "outputs")
+    diagonal = default_blocks(in_sizes, out_sizes, "outputs")
+    kept = all_blocks(in_sizes, out_sizes) if in_parts is None else diagonal
     return PartitionedLayer(in_sizes, out_sizes, kept, in_assignment, out_assignment)
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ppsim.errors import InputError
-from ppsim.pruning.block_order import in_block_order, orders_of
+from ppsim.pruning.block_order import in_block_order
 from ppsim.pruning.compensation import compensate
-from ppsim.pruning.keep import block_saliency
-from ppsim.pruning.masks import masked, masks_of
+from ppsim.pruning.keep import moved_bytes
+from ppsim.pruning.masks import mask_of, masked, masks_of
 from ppsim.pruning.partition import partition
 from ppsim.pruning.saliency import Saliency, saliencies_of
-from ppsim.workload.evaluation import outputs_of
 from ppsim.workload.formats import write_model_file
 from ppsim.workload.formats.npz import write_arrays
 from ppsim.workload.model import Array, Model
@@ -26,17 +25,32 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
+class CutLayer:
+    """A layer that was cut: shares of its weights and of their saliency that are left, and what its parts are sent.
+
+    `moved_bytes` are those of input units that parts read of other parts, for each input of the network.
+    """
+
+    name: str
+    inputs: int
+    outputs: int
+    kept: float
+    retained: float
+    moved_bytes: int
+
+
+@dataclass(frozen=True)
 class Pruned:
     """A model and what partition pruning left of it: `model` with pruned weights at zero, cut as `net` says.
 
-    `saliency` names the measure that was used, `retained[layer]` is the share of it that each layer keeps.
+    `saliency` names the measure of what `layers` retain.
     """
 
     dense: Model
     model: Model
     net: PartitionedGraph
     saliency: str
-    retained: Mapping[str, float]
+    layers: tuple[CutLayer, ...]
 
 
 def prune(
@@ -63,11 +77,47 @@ def prune(
         left = compensate(model, net, calibration, progress=progress)
     else:
         left = masked(model, masks_of(net))
-    return Pruned(model, left, net, saliency, {name: _retained(net, name, found[name]) for name in net.layers})
+    return Pruned(model, left, net, saliency, tuple(_cut_layer(net, name, found[name]) for name in net.layers))
+
+
+def _cut_layer(net: PartitionedGraph, name: str, saliency: Saliency) -> CutLayer:
+    layer = net.layers[name]
+    inputs, outputs = net.units(name)
+    kept = layer.weights / layer.dense_weights
+    return CutLayer(name, inputs, outputs, kept, _retained(net, name, saliency), moved_bytes(net, name))
 
 
 def _retained(net: PartitionedGraph, name: str, saliency: Saliency) -> float:
     """The share of a layer's saliency that its blocks keep."""
-    mask = masks_of(PartitionedGraph(net.graph, net.parts, {name: net.layers[name]}))[name]
     total = float(saliency.sum(dtype=np.float64))
-    return float(saliency.sum(where=mask, dtype=np.float64)) / total if total else 1.0
+    return float(saliency.sum(where=mask_of(net.layers[name]), dtype=np.float64)) / total if total else 1.0
+
+
+def save_pruned(pruned: Pruned, path: str | Path) -> Path:
+    """Write the cut as a ppsim-partitioned/1 file, and masks and orders of units as a .npz file beside it.
+
+    The .npz file has, for each layer that is cut, `LAYER.mask`, (outputs, inputs) and True where weights are kept, and
+    `LAYER.inputs` and `LAYER.outputs`, the units in the order of their parts. Returns its path. Raises InputError.
+    """
+    path = Path(path)
+    beside = path.with_suffix(".npz")
+    if beside == path:
+        raise InputError(f"{path}: the graph is JSON and its masks are .npz beside it; give a name that ends in .json")
+    arrays: dict[str, Array] = {}
+    for name, layer in pruned.net.layers.items():
+        arrays[f"{name}.mask"] = mask_of(layer)
+        arrays[f"{name}.inputs"] = np.argsort(layer.part_of("in"), kind="stable")
+        arrays[f"{name}.outputs"] = np.argsort(layer.part_of("out"), kind="stable")
+    write_arrays(beside, arrays)
+    save_partitioned(pruned.net, path)
+    return beside
+
+
+def export(pruned: Pruned, path: str | Path) -> None:
+    """Write what is left as a model file (.onnx, .safetensors, .npz) with units in the order of their parts.
+
+    It computes what `pruned.model` does. The cut is in it too, so that the file can be simulated as it is. Raises
+    InputError.
+    """
+    ordered = in_block_order(pruned.model, pruned.net)
+    write_model_file(path, ordered.model, partitioned_to_text(ordered.net, str(path)))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from ppsim.errors import InputError
 from ppsim.pruning.axes import Axes, Span, axes_of
-from ppsim.pruning.methods.contract import Coupling, Parts, Problem
+from ppsim.pruning.methods.contract import Coupling, Parts
 from ppsim.pruning.saliency import Saliency, atoms_saliency
 from ppsim.workload.graph import LayerGraph
 
@@ -31,15 +30,14 @@ class Cut:
     atoms: tuple[int, ...]
     sides: Mapping[str, Sides]
 
-    def problem(self, saliencies: Mapping[str, Saliency], slack: float, seed: int) -> Problem:
-        """What a method has to solve; `saliencies[layer]` are (outputs, inputs), none where weights are unknown."""
-        couplings = [
+    def couplings(self, saliencies: Mapping[str, Saliency]) -> tuple[Coupling, ...]:
+        """What `saliencies[layer]`, (outputs, inputs), mean between the axes, for layers cut on both sides."""
+        return tuple(
             Coupling(rows.axis, columns.axis, atoms_saliency(piece, self.atoms[rows.axis], self.atoms[columns.axis]))
             for layer, saliency in saliencies.items()
             for rows in self.sides[layer].outputs
             for columns, piece in _pieces(saliency, self.sides[layer].inputs)
-        ]
-        return Problem(self.parts, self.atoms, tuple(couplings), slack, seed)
+        )
 
     def units(self, spans: Sequence[Span], assignment: Sequence[Parts]) -> Parts:
         """The part of each unit of some spans, one after the other."""
@@ -47,8 +45,8 @@ class Cut:
         return np.concatenate(pieces)
 
 
-def cut_of(graph: LayerGraph, layers: Sequence[str], parts: int) -> Cut:
-    """How layers lie on the axes of a network.
+def cut_of(graph: LayerGraph, layers: Sequence[str], parts: int, reduced: Collection[str] = ()) -> Cut:
+    """How layers lie on the axes of a network. The outputs of `reduced` layers are not cut.
 
     Where an axis has fewer atoms than there are parts, but the layer has units enough, the layer's side is cut on its
     own and atoms are torn apart: more parts than channels cut through the pixels of a channel.
@@ -65,8 +63,9 @@ def cut_of(graph: LayerGraph, layers: Sequence[str], parts: int) -> Cut:
                 f"parts={parts}; take at most {max(inputs, outputs)} parts or leave the layer out with layers=..."
             )
         reads, makes = axes.spans[graph.sources[name][0]], axes.spans[name]
+        divided = outputs >= parts and name not in reduced
         sides[name] = Sides(
-            _side(axes, reads, inputs, parts, atoms), _side(axes, makes, outputs, parts, atoms) if outputs >= parts else ()
+            _side(axes, reads, inputs, parts, atoms), _side(axes, makes, outputs, parts, atoms) if divided else ()
         )
     used = sorted({span.axis for both in sides.values() for span in (*both.inputs, *both.outputs)})
     number = {axis: at for at, axis in enumerate(used)}
@@ -91,7 +90,7 @@ def _side(axes: Axes, spans: tuple[Span, ...], units: int, parts: int, atoms: li
     return (Span(len(atoms) - 1, units),)
 
 
-def _pieces(saliency: Saliency, spans: Sequence[Span]) -> list[tuple[Span, npt.NDArray[np.floating]]]:  # type: ignore[type-arg]
+def _pieces(saliency: Saliency, spans: Sequence[Span]) -> list[tuple[Span, Saliency]]:
     """The columns that lie on each span of the inputs."""
     bounds = np.cumsum([0, *(span.units for span in spans)])
     return [(span, saliency[:, low : low + span.units]) for span, low in zip(spans, bounds[:-1], strict=True)]

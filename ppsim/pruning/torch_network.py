@@ -6,7 +6,7 @@ Tensors have the batch first and are laid out as in ONNX: (N, channels, height, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ppsim.errors import InputError
@@ -45,24 +45,42 @@ def numbers_of(model: Model) -> dict[str, dict[str, Tensor]]:
     }
 
 
-def logits_layer(graph: LayerGraph) -> str:
-    """The layer whose outputs are held against classes: the network's last one, or what its softmax reads."""
-    last = graph.layers[-1]
-    return graph.sources[last.name][0] if isinstance(last, Softmax) else last.name
-
-
-def forward(graph: LayerGraph, numbers: Mapping[str, Numbers], inputs: Tensor, output: str) -> Tensor:
-    """The output of a layer for inputs (N, ...).
+def forward(graph: LayerGraph, numbers: Mapping[str, Numbers], known: Mapping[str, Tensor], output: str) -> Tensor:
+    """The output of a layer, from what is known: `INPUT`, (N, ...), or outputs of the layers before it.
 
     Raises InputError for a layer that there is no derivative for here.
     """
-    found: dict[str, Tensor] = {INPUT: inputs}
-    for layer in graph.layers:
+    found = dict(known)
+    for layer in needed(graph, known, output):
         sources = [found[source] for source in graph.sources[layer.name]]
         found[layer.name] = _operation(graph, layer)(layer, sources, numbers.get(layer.name, {}))
-        if layer.name == output:
-            break
     return found[output]
+
+
+def needed(graph: LayerGraph, known: Collection[str], output: str) -> list[Layer]:
+    """The layers that have to be computed for an output, in order, given the outputs that are known."""
+    wanted, found = {output} - set(known), []
+    for layer in reversed(graph.layers):
+        if layer.name in wanted:
+            found.append(layer)
+            wanted |= set(graph.sources[layer.name]) - set(known)
+    return found[::-1]
+
+
+def over_kernel(pairs: Tensor, weight: Tensor) -> Tensor:
+    """(outputs, inputs) in a shape that goes with weights (outputs, inputs, kernel ...)."""
+    return pairs.reshape(*pairs.shape, *(1,) * (weight.dim() - 2))
+
+
+def unchanged_inputs(graph: LayerGraph, layers: Collection[str], output: str) -> list[str]:
+    """What a change of some layers leaves as it is, of all that is read to compute an output from there on."""
+    changed, fixed = set[str](), dict[str, None]()
+    for layer in needed(graph, (INPUT,), output):
+        sources = graph.sources[layer.name]
+        if layer.name in layers or changed & set(sources):
+            changed.add(layer.name)
+            fixed |= dict.fromkeys(source for source in sources if source not in changed)
+    return list(fixed)
 
 
 Operation = Callable[[Any, list["Tensor"], Numbers], "Tensor"]
@@ -120,19 +138,20 @@ def _prelu(layer: PRelu, sources: list[Tensor], numbers: Numbers) -> Tensor:
     return sources[0].clamp(min=0) + sources[0].clamp(max=0) * _per_unit(numbers["slope"], sources[0])
 
 
-def _units_axis(values: Tensor) -> int:
+def units_axis(values: Tensor) -> int:
+    """The axis that units lie along: channels come second, features last."""
     return 1 if values.dim() == 4 else -1
 
 
 def _layer_norm(layer: LayerNorm, sources: list[Tensor], numbers: Numbers) -> Tensor:
-    axis = _units_axis(sources[0])
+    axis = units_axis(sources[0])
     centred = sources[0] - sources[0].mean(axis, keepdim=True)
     scaled = centred / (centred.square().mean(axis, keepdim=True) + layer.epsilon).sqrt()
     return scaled * _per_unit(numbers["scale"], scaled) + _per_unit(numbers["shift"], scaled)
 
 
 def _softmax(layer: Softmax, sources: list[Tensor], numbers: Numbers) -> Tensor:
-    axis, values = _units_axis(sources[0]), sources[0].movedim(_units_axis(sources[0]), -1)
+    axis, values = units_axis(sources[0]), sources[0].movedim(units_axis(sources[0]), -1)
     grouped = values.reshape(*values.shape[:-1], layer.groups, -1).softmax(-1)
     return grouped.reshape(values.shape).movedim(-1, axis)
 
@@ -147,7 +166,7 @@ def _add(layer: Add, sources: list[Tensor], numbers: Numbers) -> Tensor:
 def _concat(layer: Concat, sources: list[Tensor], numbers: Numbers) -> Tensor:
     import torch
 
-    return torch.cat(sources, dim=_units_axis(sources[0]))
+    return torch.cat(sources, dim=units_axis(sources[0]))
 
 
 def _flatten(layer: Flatten, sources: list[Tensor], numbers: Numbers) -> Tensor:

@@ -30,8 +30,10 @@ Integers = NDArray[np.int64]
 TOLERANCE = 1e-12
 #: scores beyond it could overflow once they are subtracted and added up
 LARGEST_SCORE = 1e300
-#: prices are guessed from one unit in so many, unless there are hardly more units than parts
+#: prices are guessed from one unit in SAMPLED, unless there are only FEW units for each part
 SAMPLED, FEW = 4, 2
+#: given prices are worse than guessed ones when more than one unit in so many is out of place
+FAR = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +70,8 @@ def assign(scores: Floats, lowest: Sequence[int], highest: Sequence[int], prices
     """The assignment of units to parts with the largest sum of scores, in which part p has lowest[p] to highest[p].
 
     `scores` is (units, parts); `prices` (parts,) are those of a similar problem, or None: they only change how long it
-    takes. The same input always gives the same output; of equal optima any one is given. The score of an assignment is
-    optimal up to TOLERANCE, relative to the largest difference between two scores of a unit, for every unit moved.
+    takes and which of equal optima it is. The same input always gives the same output. Gains below TOLERANCE of the
+    largest difference between two scores of a unit are left to rounding.
 
     Raises InputError for scores or prices that are not finite or of another shape, and bounds that cannot be met.
     """
@@ -98,15 +100,13 @@ def _checked_bounds(units: int, parts: int, lowest: Sequence[int], highest: Sequ
         if not 0 <= least <= most:
             raise InputError(f"part {p} has sizes from {least} to {most}; accepted: 0 <= lowest <= highest")
     if not sum(lowest) <= units <= sum(highest):
-        raise InputError(
-            f"parts take from {sum(lowest)} to {sum(highest)} units; accepted: bounds that {units} can meet"
-        )
+        raise InputError(f"parts take {sum(lowest)} to {sum(highest)} units; accepted: bounds that {units} can meet")
     # sys.maxsize, say, for no bound must not overflow
     return np.array(lowest, dtype=np.int64), np.array([min(most, units) for most in highest], dtype=np.int64)
 
 
 def _solved(gain: Floats, lowest: Integers, highest: Integers, prices: Floats | None) -> Assignment:
-    if prices is None:
+    if prices is None or _excess(gain, prices, lowest, highest) > gain.shape[1] // FAR:
         prices = _sample_prices(gain, lowest, highest)
     prices = _swept(gain, prices, lowest, highest)
     return _repaired(gain, (gain - prices[:, None]).argmax(axis=0), prices, lowest, highest)
@@ -128,25 +128,28 @@ def _sample_prices(gain: Floats, lowest: Integers, highest: Integers) -> Floats:
 
 def _swept(gain: Floats, prices: Floats, lowest: Integers, highest: Integers) -> Floats:
     """Prices after sweeps of dual coordinate descent, as long as each halves the units that are in excess."""
-    value = gain - prices[:, None]
-    before = _excess(value, lowest, highest)
+    before = _excess(gain, prices, lowest, highest)
     while before:
         prices = prices.copy()
+        value = gain - prices[:, None]
         for p in range(len(prices)):
             own = value[p] + prices[p]
             value[p] = -np.inf
             prices[p] = _balancing_price(own - value.max(axis=0), lowest[p], highest[p])
             value[p] = own - prices[p]
-        after = _excess(value, lowest, highest)
+        after = _excess(gain, prices, lowest, highest)
         if after > before // 2:
             break
         before = after
     return prices
 
 
-def _excess(value: Floats, lowest: Integers, highest: Integers) -> int:
-    loads = np.bincount(value.argmax(axis=0), minlength=len(value))
-    return int(max(np.maximum(loads - highest, 0).sum(), np.maximum(lowest - loads, 0).sum()))
+def _excess(gain: Floats, prices: Floats, lowest: Integers, highest: Integers) -> int:
+    """How many units are not where prices want them: parts with a price at their largest size, or at their smallest."""
+    loads = np.bincount((gain - prices[:, None]).argmax(axis=0), minlength=len(prices))
+    above = np.maximum(loads - np.where(prices < 0, lowest, highest), 0)
+    below = np.maximum(np.where(prices > 0, highest, lowest) - loads, 0)
+    return int(max(above.sum(), below.sum()))
 
 
 def _balancing_price(margins: Floats, lowest: int, highest: int) -> float:
@@ -231,10 +234,7 @@ def _follow(gain: Floats, parts: Integers, moves: Floats, path: list[int], room:
     Returns how many it moved: as many as tie for the cheapest move along every arc of the path.
     """
     arcs = list(pairwise(path))
-    tied = []
-    for p, q in arcs:
-        members = np.flatnonzero(parts == p)
-        tied.append(members[gain[p, members] - gain[q, members] <= moves[p, q]])
+    tied = [np.flatnonzero((parts == p) & (gain[p] - gain[q] <= moves[p, q])) for p, q in arcs]
     count = min(room, *(len(members) for members in tied))
     moving = [members[:count] for members in tied]
     for (_, q), members in zip(arcs, moving, strict=True):

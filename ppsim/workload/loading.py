@@ -25,14 +25,21 @@ def load_model(source: str | Path, weights: str | Path | None = None, batch: int
 
     Raises InputError naming the file, and the first array in it that belongs to no layer or is missing.
     """
-    if not is_model_file(source):
-        if weights is None:
-            raise InputError(f"{source}: has no trained numbers; give weights too: a {_accepted()} file")
-        graph = load_workload(str(source), batch)
-        return _model(graph, read_model_file(weights, lenient), weights)
-    if weights is not None:
-        raise InputError(f"{source}: brings its own weights; leave out the weights {quote(str(weights))}")
-    file = read_model_file(source, lenient)
+    if is_model_file(source):
+        if weights is not None:
+            raise InputError(f"{source}: brings its own weights; leave out the weights {quote(str(weights))}")
+        return model_of_file(read_model_file(source, lenient), source, batch)
+    if weights is None:
+        raise InputError(f"{source}: has no trained numbers; give weights too: a {_accepted()} file")
+    graph = load_workload(str(source), batch)
+    return _model(graph, read_model_file(weights, lenient), weights)
+
+
+def model_of_file(file: ModelFile, source: str | Path, batch: int = 1) -> Model:
+    """The model in what a file holds, for `batch` inputs; `source` names it in errors.
+
+    Raises InputError where it holds arrays alone, and as `load_model` does.
+    """
     if file.graph is None:
         raise InputError(f"{source}: holds arrays and no network; give a workload, and this file as its weights")
     return _model(file.graph.with_batch(batch), file, source)

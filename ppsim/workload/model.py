@@ -66,7 +66,7 @@ class Model:
 
 
 def named_tensors(model: Model) -> dict[str, Array]:
-    """"layer.tensor" -> array, in the network's order: how files of tensors name them."""
+    """ "layer.tensor" -> array, in the network's order: how files of tensors name them."""
     return {
         f"{layer.name}.{name}": model.tensors[layer.name][name]
         for layer in model.graph.layers

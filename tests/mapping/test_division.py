@@ -350,7 +350,8 @@ def test_a_sum_of_what_is_made_in_different_places():
     graph = LayerGraph("net", (4,), (fc("a", 4), fc("b", 4, "input"), Add(name="s", inputs=("a", "b", "a"))))
     cut = PartitionedLayer((4, 0), (1, 3), ((Kept(0, 1),), (Kept(0, 1),)), out_assignment=(1, 0, 1, 1))
     _, a, b, total = divided(PartitionedGraph(graph, 2, {"b": cut}), 2)
-    assert a.makes.made == total.makes.made == (((0, 2),), ((2, 4),))
+    # of the three units that b makes on accelerator 1 there is room for the first two of a
+    assert a.makes.made == total.makes.made == (((1, 2), (3, 4)), ((0, 1), (2, 3)))
     assert [read.step for read in total.reads] == [1, 2, 1]
     assert transfers(b.makes, total.reads[1].needs) == ((1, 0, 1),)
     first = LayerGraph("net", (4, 1), (LayerNorm(name="n"), fc("a", 4, "input"), Add(name="s", inputs=("n", "a"))))

@@ -6,11 +6,13 @@ from ppsim.pruning.methods.alternating import alternating
 from ppsim.pruning.methods.contiguous import contiguous
 from ppsim.pruning.methods.contract import Method
 from ppsim.pruning.methods.metis import metis
+from ppsim.pruning.methods.output import output
 from ppsim.pruning.methods.random import random
 
 METHODS: dict[str, Method] = {
     "contiguous": contiguous,
     "random": random,
     "alternating": alternating,
+    "output": output,
     "metis": metis,
 }

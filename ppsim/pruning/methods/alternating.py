@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ppsim.pruning.methods.contiguous import contiguous
-from ppsim.pruning.methods.contract import Parts, Problem, by_part
+from ppsim.pruning.methods.contract import Parts, Problem
 from ppsim.pruning.methods.random import random
 from ppsim.pruning.transport import assign
 
@@ -39,12 +39,13 @@ def climb(problem: Problem, start: tuple[Parts, ...], sweeps: int) -> tuple[Part
     assignment = list(start)
     prices: list[npt.NDArray[np.float64] | None] = [None] * len(start)
     total = sum(float(coupling.saliency.sum(dtype=np.float64)) for coupling in problem.couplings)
-    coupled = sorted({axis for coupling in problem.couplings for axis in (coupling.rows, coupling.columns)})
+    saliencies = [coupling.saliency for coupling in problem.couplings]
+    coupled = problem.coupled()
     bounds = {axis: problem.bounds(axis) for axis in coupled}
     for _ in range(sweeps):
         gained = 0.0
         for axis in coupled:
-            scores = _scores(problem, assignment, axis)
+            scores = problem.sums(saliencies, assignment, axis)
             solved = assign(scores, *bounds[axis], prices[axis])
             step = [*assignment[:axis], solved.parts, *assignment[axis + 1 :]]
             gain = _gain(problem, assignment, step, axis, scores)
@@ -66,14 +67,3 @@ def _gain(
         return problem.retained(after) - problem.retained(before)
     every = np.arange(len(scores))
     return float((scores[every, after[axis]] - scores[every, before[axis]]).sum())
-
-
-def _scores(problem: Problem, assignment: list[Parts], axis: int) -> npt.NDArray[np.float64]:
-    """(atoms, parts): the saliency each atom of an axis would have inside each part."""
-    scores = np.zeros((problem.atoms[axis], problem.parts))
-    for coupling in problem.couplings:
-        if coupling.rows == axis:
-            scores += by_part(coupling.saliency, assignment[coupling.columns], problem.parts)
-        if coupling.columns == axis:
-            scores += by_part(coupling.saliency.T, assignment[coupling.rows], problem.parts)
-    return scores

@@ -7,7 +7,7 @@ atoms are in one part are kept, so a good assignment has as much saliency as it 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -30,11 +30,21 @@ class Coupling:
     saliency: Saliency
 
 
+class Judge(Protocol):
+    """How far an assignment takes the network's outputs away from the unpruned network's."""
+
+    def __call__(self, assignment: Sequence[Parts], /) -> tuple[float, list[Saliency]]:
+        """The distance, and for each coupling of the problem its derivative by the presence of the weights between two
+        atoms, (atoms of rows, atoms of columns).
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Problem:
     """`atoms[a]` atoms of each axis a to be put into `parts` parts, of sizes that differ as far as `slack` allows.
 
-    Without weights there are no couplings. `seed` starts whatever is random.
+    Without weights there are no couplings, without calibration inputs no judge. `seed` starts whatever is random.
     """
 
     parts: int
@@ -42,10 +52,28 @@ class Problem:
     couplings: tuple[Coupling, ...] = ()
     slack: float = 0.0
     seed: int = 0
+    make_judge: Callable[[], Judge] | None = None
 
     def bounds(self, axis: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Fewest and most atoms of each part of an axis."""
         return balanced_bounds(self.atoms[axis], self.parts, self.slack)
+
+    def coupled(self) -> list[int]:
+        """The axes that any coupling is about."""
+        return sorted({axis for coupling in self.couplings for axis in (coupling.rows, coupling.columns)})
+
+    def sums(self, values: Sequence[Saliency], assignment: Sequence[Parts], axis: int) -> npt.NDArray[np.float64]:
+        """What each atom of an axis has of `values` with the atoms of each part of its neighbours: (atoms, parts).
+
+        `values` are (atoms of rows, atoms of columns) for each coupling.
+        """
+        found = np.zeros((self.atoms[axis], self.parts))
+        for coupling, value in zip(self.couplings, values, strict=True):
+            if coupling.rows == axis:
+                found += by_part(value, assignment[coupling.columns], self.parts)
+            if coupling.columns == axis:
+                found += by_part(value.T, assignment[coupling.rows], self.parts)
+        return found
 
     def retained(self, assignment: Sequence[Parts]) -> float:
         """Saliency inside the parts."""

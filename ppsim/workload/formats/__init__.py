@@ -5,7 +5,8 @@ Packages that a format needs are imported when a file of it is read or written, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,8 +54,8 @@ def read_model_file(path: str | Path, lenient: bool = False) -> ModelFile:
     `lenient` leaves out nodes that ppsim has no layer for, where that keeps all shapes. Raises InputError naming the
     file and what is wrong with it.
     """
-    path = Path(path)
-    return _format(path).read(path, lenient)
+    with _in_one_line():
+        return _format(Path(path)).read(Path(path), lenient)
 
 
 def write_model_file(path: str | Path, model: Model, document: str | None = None) -> None:
@@ -62,8 +63,17 @@ def write_model_file(path: str | Path, model: Model, document: str | None = None
 
     The suffix of the file's name says the format. Raises InputError.
     """
-    path = Path(path)
-    _format(path).write(path, model, document)
+    with _in_one_line():
+        _format(Path(path)).write(Path(path), model, document)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """Whatever the name of a file or of what is in it holds, an error is one line."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(" ".join(str(error).split())) from None
 
 
 def _format(path: Path) -> ModelFormat:

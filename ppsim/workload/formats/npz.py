@@ -37,7 +37,7 @@ MAX_ENTRIES = 4096
 #: how many times its size an entry may inflate to, from the size on at which it matters
 MAX_RATIO, RATIO_FROM = 1000, 2**20
 #: bytes of the archive's directory, which `zipfile` reads whole
-MAX_DIRECTORY = 2**22
+MAX_DIRECTORY = 2**21
 #: bytes of a name that is written, so that the directory of as many arrays as there may be is small enough
 MAX_NAME = MAX_DIRECTORY // MAX_ENTRIES - 64
 #: bytes of an array's header, as NumPy limits it, and dimensions of an array
@@ -48,6 +48,7 @@ _HEADER = re.compile(
     r"\{\s*'descr':\s*'(?P<dtype>[^']{1,16})',\s*'fortran_order':\s*(?P<fortran>True|False),"
     r"\s*'shape':\s*\((?P<shape>[\d, ]*)\),?\s*\}\s*"
 )
+_ACCEPTED = "booleans, integers and floating point numbers are accepted"
 _NUMERIC = re.compile(r"[<>|=]?[iu]1|[|?=<>]?b1|[<>=][fiu][248]")
 
 
@@ -72,18 +73,19 @@ def read_arrays(path: str | Path) -> dict[str, Array]:
 
 def write(path: Path, model: Model, document: str | None) -> None:
     """Write a model, and a document with it; equal ones give equal bytes. Raises InputError."""
-    arrays = float32_tensors(model, str(path))
-    _check_sizes({name: array.nbytes + MAX_HEADER for name, array in arrays.items()}, str(path))
-    for name in arrays:
-        if "\0" in name or len(name.encode()) > MAX_NAME:
-            raise InputError(f"{path}: tensor {quote(name)}: names in .npz files have up to {MAX_NAME} bytes, no zero")
-    content = io.BytesIO()
-    with ZipFile(content, "w", ZIP_STORED) as archive:
-        for name in sorted(arrays):
-            archive.writestr(_entry(f"{name}.npy"), _npy(arrays[name]))
-        if document is not None:
-            archive.writestr(_entry(DOCUMENT), document_bytes(document, str(path)))
-    write_bytes(path, content.getvalue())
+    content = document_bytes(document, str(path)) if document is not None else None
+    write_bytes(path, _archived(float32_tensors(model, str(path)), content, str(path)))
+
+
+def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
+    """Write arrays of booleans, integers or floating point numbers as `read_arrays` reads them back.
+
+    Equal ones give equal bytes. Raises InputError for other arrays, and for what would not be read.
+    """
+    for name, array in arrays.items():
+        if not _NUMERIC.fullmatch(array.dtype.str):
+            raise InputError(f"{path}: array {quote(name)}: holds {array.dtype}; {_ACCEPTED}")
+    write_bytes(Path(path), _archived(arrays, None, str(path)))
 
 
 def float32(array: Array, where: str) -> Array:
@@ -146,6 +148,12 @@ class _Pieces(io.FileIO):
         if piece is not None and len(piece) > MAX_DIRECTORY:
             raise BadZipFile(f"its directory has more than {MAX_DIRECTORY} bytes")
         return piece or b""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go to a place; raises BadZipFile for one before the file's beginning."""
+        if whence == io.SEEK_SET and offset < 0:
+            raise BadZipFile("its directory points before its beginning")
+        return super().seek(offset, whence)
 
 
 def _content(path: Path) -> tuple[dict[str, Array], str | None]:
@@ -229,7 +237,7 @@ def _array(stream: IO[bytes], size: int, where: str) -> Array:
         raise InputError(f"{where}: has no header of a plain array of numbers, as numpy.save writes it")
     if not _NUMERIC.fullmatch(found["dtype"]):
         what = "pickled objects, which are never opened" if "O" in found["dtype"] else quote(found["dtype"])
-        raise InputError(f"{where}: holds {what}; booleans, integers and floating point numbers are accepted")
+        raise InputError(f"{where}: holds {what}; {_ACCEPTED}")
     dtype = np.dtype(found["dtype"])
     shape = tuple(int(number) for number in found["shape"].replace(" ", "").split(",") if number)
     if len(shape) > MAX_DIMENSIONS:
@@ -239,7 +247,7 @@ def _array(stream: IO[bytes], size: int, where: str) -> Array:
         raise InputError(f"{where}: has {has} bytes for an array of {dtype} of the shape {quote(shape)}")
     flat = np.frombuffer(_filled(stream, has), dtype=dtype)
     array = flat.reshape(shape, order="F" if found["fortran"] == "True" else "C")
-    return array.view("u1") != 0 if dtype.kind == "b" else array.astype(dtype.newbyteorder("="), copy=False)
+    return array.view("u1").astype(bool) if dtype.kind == "b" else array.astype(dtype.newbyteorder("="), copy=False)
 
 
 def _filled(stream: IO[bytes], size: int) -> bytearray:
@@ -253,18 +261,29 @@ def _filled(stream: IO[bytes], size: int) -> bytearray:
     return content
 
 
+def _archived(arrays: Mapping[str, Array], document: bytes | None, target: str) -> bytes:
+    """An archive of arrays, little-endian and sorted by name, and a document."""
+    _check_sizes({name: array.nbytes + MAX_HEADER for name, array in arrays.items()}, target)
+    for name in arrays:
+        if not _is_text(name) or "\0" in name or len(name.encode()) > MAX_NAME:
+            raise InputError(f"{target}: array {quote(name)}: names in .npz files are text of up to {MAX_NAME} bytes")
+    content = io.BytesIO()
+    with ZipFile(content, "w", ZIP_STORED) as archive:
+        for name in sorted(arrays):
+            with archive.open(_entry(f"{name}.npy"), "w") as entry:
+                array = np.asarray(arrays[name], dtype=arrays[name].dtype.newbyteorder("<"), order="C")
+                np.lib.format.write_array(entry, array, version=(1, 0), allow_pickle=False)
+        if document is not None:
+            archive.writestr(_entry(DOCUMENT), document)
+    return content.getvalue()
+
+
 def _entry(name: str) -> ZipInfo:
     """An entry as it is on every machine and day."""
     entry = ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
     entry.create_system = 3  # Unix
     entry.external_attr = 0o644 << 16
     return entry
-
-
-def _npy(array: Array) -> bytes:
-    content = io.BytesIO()
-    np.lib.format.write_array(content, array.astype("<f4", copy=False), version=(1, 0), allow_pickle=False)
-    return content.getvalue()
 
 
 def _is_text(name: str) -> bool:

@@ -1,12 +1,12 @@
 """How each type of layer is written in ONNX: one function each in `WRITERS`.
 
 ONNX puts the batch first, and the features of a sequence last: an image is (batch, channels, height, width), a vector
-(batch, features), a sequence (batch, positions, features). What a writer leaves behind are nodes and arrays of plain
-Python and NumPy, which need no package. Operators are those of opset 17.
+(batch, features), a sequence (batch, positions, features). What a writer leaves behind are nodes, of opset 17, and
+arrays of plain Python and NumPy, which need no package.
 
 Products with several groups (attention's heads) and softmax over them work on (batch, groups, positions, units of a
-group). A value is kept in that layout beside its own, so that scores, softmax and context follow one another without
-going back and forth; `needed` drops what nobody reads.
+group). Such a value is kept beside the layer's own, so that scores, softmax and context follow one another without
+going back and forth; nodes that nobody reads in the end are dropped.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ from ppsim.workload.layers import (
 )
 from ppsim.workload.model import Array
 
-Attribute: TypeAlias = int | float | Sequence[int]
+Attributes: TypeAlias = Mapping[str, int | float | Sequence[int]]
+NONE: Attributes = {}
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Node:
     reads: tuple[str, ...]
     makes: str
     name: str
-    attributes: Mapping[str, Attribute]
+    attributes: Attributes
 
 
 @dataclass
@@ -79,17 +80,22 @@ class Sheet:
             name += "_"
         return name
 
-    def inside(
-        self, op: str, reads: Sequence[str], suffix: str, attributes: Mapping[str, Attribute] | None = None
-    ) -> str:
+    def inside(self, op: str, reads: Sequence[str], suffix: str, attributes: Attributes = NONE) -> str:
         """Write a node whose value stays inside the layer; returns the value's name."""
         makes = self.inner(suffix)
-        self.nodes.append(Node(op, tuple(reads), makes, makes, attributes or {}))
+        self.nodes.append(Node(op, tuple(reads), makes, makes, attributes))
         return makes
 
-    def ends(self, op: str, reads: Sequence[str], attributes: Mapping[str, Attribute] | None = None) -> None:
-        """Write the node that makes the layer's output."""
-        self.nodes.append(Node(op, tuple(reads), self.layer, self.layer, attributes or {}))
+    def works(self, op: str, reads: Sequence[str], suffix: str, attributes: Attributes = NONE) -> str:
+        """Write the node, inside the layer, that is called like it because it does its work."""
+        makes = self.inner(suffix)
+        self.nodes.append(Node(op, tuple(reads), makes, self.layer, attributes))
+        return makes
+
+    def ends(self, op: str, reads: Sequence[str], attributes: Attributes = NONE) -> None:
+        """Write the node that makes the layer's output, and is called like it unless another one is."""
+        name = self.inner("end") if any(node.name == self.layer for node in self.nodes) else self.layer
+        self.nodes.append(Node(op, tuple(reads), self.layer, name, attributes))
 
     def array(self, suffix: str, array: Array) -> str:
         """Write an array; returns its name."""
@@ -98,7 +104,7 @@ class Sheet:
         return name
 
     def numbers(self, suffix: str, *numbers: int) -> str:
-        """Write a shape or indices; returns its name."""
+        """Write a shape or indices; returns the array's name."""
         return self.array(suffix, np.array(numbers, np.int64))
 
     def scalar(self, suffix: str, number: float) -> str:
@@ -122,17 +128,13 @@ class Sheet:
         split = self.inside("Reshape", (read, shape), f"{suffix}_split")
         return self.inside("Transpose", (split,), suffix, {"perm": order})
 
-    def ends_in_groups(
-        self, op: str, reads: Sequence[str], groups: int, attributes: Mapping[str, Attribute] | None = None
-    ) -> None:
+    def ends_in_groups(self, op: str, reads: Sequence[str], groups: int, attributes: Attributes = NONE) -> None:
         """Write a node that makes (batch, groups, positions, units of a group), and the layer's output from that."""
-        grouped = self.inner("grouped")
+        grouped = self.works(op, reads, "grouped", attributes)
         self.grouped[self.layer] = grouped, groups
         units, positions = self.shape
-        shape = self.numbers("shape", 0, positions, units)
-        self.nodes.append(Node(op, tuple(reads), grouped, self.layer, attributes or {}))
         joined = self.inside("Transpose", (grouped,), "joined", {"perm": (0, 2, 1, 3)})
-        self.nodes.append(Node("Reshape", (joined, shape), self.layer, self.inner("flat"), {}))
+        self.ends("Reshape", (joined, self.numbers("shape", 0, positions, units)))
 
 
 def onnx_shape(shape: Shape) -> Shape:
@@ -185,7 +187,8 @@ def _pool(layer: Pool, sheet: Sheet) -> None:
     alike = layer.ceil and all(out == ceil_div(size + 2 * pad - k, step) + 1 for size, out, k, step, pad in axes)
     after = [max((out - 1) * step + k - size - pad, pad) for size, out, k, step, pad in axes]
     pads = layer.padding * 2 if alike else (*layer.padding, *after)
-    window = {"kernel_shape": layer.kernel, "strides": strides, "pads": pads, **({"ceil_mode": 1} if alike else {})}
+    ceil = {"ceil_mode": 1} if alike else {}
+    window: Attributes = {"kernel_shape": layer.kernel, "strides": strides, "pads": pads, **ceil}
     if layer.mode == "max":
         sheet.ends("MaxPool", sheet.reads, window)
     else:
@@ -223,13 +226,12 @@ def _batch_norm(layer: BatchNorm, sheet: Sheet) -> None:
 
 def _layer_norm(layer: LayerNorm, sheet: Sheet) -> None:
     read, scale, shift = sheet.reads[0], sheet.tensor("scale"), sheet.tensor("shift")
-    attributes: dict[str, Attribute] = {"axis": -1, "epsilon": layer.epsilon}
-    rank = len(sheet.shape)
-    if rank <= 2:
+    attributes: Attributes = {"axis": -1, "epsilon": layer.epsilon}
+    if (rank := len(sheet.shape)) <= 2:
         sheet.ends("LayerNormalization", (read, scale, shift), attributes)
         return
     last = sheet.inside("Transpose", (read,), "units_last", {"perm": (0, *range(2, rank + 1), 1)})
-    normal = sheet.inside("LayerNormalization", (last, scale, shift), "normal", attributes)
+    normal = sheet.works("LayerNormalization", (last, scale, shift), "normal", attributes)
     sheet.ends("Transpose", (normal,), {"perm": (0, rank, *range(1, rank))})
 
 
@@ -242,7 +244,7 @@ def _softmax(layer: Softmax, sheet: Sheet) -> None:
     else:
         inside = sheet.numbers("groups_shape", 0, groups, shape[0] // groups, *shape[1:])
         split = sheet.inside("Reshape", (sheet.reads[0], inside), "groups")
-        value = sheet.inside("Softmax", (split,), "softmax", {"axis": 2})
+        value = sheet.works("Softmax", (split,), "softmax", {"axis": 2})
         sheet.ends("Reshape", (value, sheet.numbers("shape", 0, *shape)))
 
 
@@ -255,10 +257,10 @@ def _concat(layer: Concat, sheet: Sheet) -> None:
 
 
 def _flatten(layer: Flatten, sheet: Sheet) -> None:
-    read = sheet.reads[0]
+    reads = sheet.reads
     if len(sheet.shapes[0]) == 2:  # ppsim's order is that of (features, positions)
-        read = sheet.inside("Transpose", (read,), "units_first", {"perm": (0, 2, 1)})
-    sheet.ends("Flatten", (read,), {"axis": 1})
+        reads = (sheet.inside("Transpose", reads, "units_first", {"perm": (0, 2, 1)}),)
+    sheet.ends("Flatten", reads, {"axis": 1})
 
 
 def _embedding(layer: Embedding, sheet: Sheet) -> None:
@@ -275,10 +277,8 @@ def _embedding(layer: Embedding, sheet: Sheet) -> None:
     if len(operands) == 1:
         sheet.ends("Gather", operands[0])
         return
-    total, *rows = [sheet.inside("Gather", operand, f"rows{number}") for number, operand in enumerate(operands)]
-    for number, row in enumerate(rows[:-1]):
-        total = sheet.inside("Add", (total, row), f"sum{number}")
-    sheet.ends("Add", (total, rows[-1]))
+    rows = [sheet.inside("Gather", operand, f"rows{number}") for number, operand in enumerate(operands)]
+    sheet.ends("Add" if len(rows) == 2 else "Sum", rows)
 
 
 #: what writes a layer of each type

@@ -25,7 +25,7 @@ from ppsim.workload.layers import Embedding
 from ppsim.workload.model import Array, Model
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
+    from onnx import ModelProto, NodeProto
 
 OPSET = 17
 #: of the file itself: the version that came with the opset, which every runtime of today reads
@@ -66,7 +66,7 @@ def proto_of(model: Model, document: str | None = None, outputs: Sequence[str] =
         source = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [BATCH, *onnx_shape(graph.input_shape)])
     proto = helper.make_model(
         helper.make_graph(
-            [helper.make_node(n.op, n.reads, [n.makes], n.name, **dict(n.attributes)) for n in nodes],
+            [_proto(node) for node in nodes],
             graph.name or "network",
             [source],
             [
@@ -81,6 +81,14 @@ def proto_of(model: Model, document: str | None = None, outputs: Sequence[str] =
     )
     if document is not None:
         helper.set_model_props(proto, {DOCUMENT: document})
+    return proto
+
+
+def _proto(node: Node) -> NodeProto:
+    from onnx import helper
+
+    proto = helper.make_node(node.op, node.reads, [node.makes], node.name)
+    proto.attribute.extend(helper.make_attribute(name, value) for name, value in node.attributes.items())
     return proto
 
 

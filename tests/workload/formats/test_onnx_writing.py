@@ -8,6 +8,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from evaluate import LAYERS as FORMULAS
+from evaluate import evaluate_all
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -34,7 +36,7 @@ from ppsim.workload.layers import (
     PRelu,
     Softmax,
 )
-from ppsim.workload.model import Model
+from ppsim.workload.model import Model, named_tensors
 
 RNG = np.random.default_rng(7)
 
@@ -55,90 +57,6 @@ def model_of(*layers: Layer, shape: tuple[int, ...], name: str = "net") -> Model
     )
 
 
-# Formulas in ppsim's layout: no batch, units first.
-
-
-def conv(layer, t, x):
-    (top, left), (down, right) = layer.padding, layer.stride
-    padded = np.pad(x, ((0, 0), (top, top), (left, left)))
-    seen = np.lib.stride_tricks.sliding_window_view(padded, layer.kernel, axis=(1, 2))[:, ::down, ::right]
-    seen = seen.reshape(layer.groups, -1, *seen.shape[1:])
-    weight = t["weight"].reshape(layer.groups, -1, *t["weight"].shape[1:])
-    out = np.einsum("gchwij,gocij->gohw", seen, weight).reshape(layer.out_channels, *seen.shape[2:4])
-    return out + t["bias"][:, None, None] if layer.bias else out
-
-
-def linear(layer, t, x):
-    out = np.tensordot(t["weight"], x, 1)
-    return out + t["bias"].reshape(-1, *[1] * (x.ndim - 1)) if layer.bias else out
-
-
-def matmul(layer, t, a, b):
-    def product(left, right):
-        return right.T @ left if layer.over == "units" else right @ left
-
-    pairs = zip(np.split(a, layer.groups), np.split(b, layer.groups), strict=True)
-    return np.concatenate([product(left, right) for left, right in pairs])
-
-
-def pool(layer, t, x):
-    out, steps = np.empty(layer.output_shape((x.shape,))), layer.stride or layer.kernel
-    for row, column in np.ndindex(out.shape[1:]):
-        top, left = row * steps[0] - layer.padding[0], column * steps[1] - layer.padding[1]
-        inside = x[:, max(top, 0) : top + layer.kernel[0], max(left, 0) : left + layer.kernel[1]]
-        out[:, row, column] = inside.max((1, 2)) if layer.mode == "max" else inside.mean((1, 2))
-    return out
-
-
-def elementwise(layer, t, x):
-    return {
-        "relu": lambda: np.maximum(x, 0),
-        "relu6": lambda: np.clip(x, 0, 6),
-        "sigmoid": lambda: 1 / (1 + np.exp(-x)),
-        "tanh": lambda: np.tanh(x),
-        "gelu": lambda: x * np.vectorize(lambda v: (1 + math.erf(v / math.sqrt(2))) / 2)(x),
-        "identity": lambda: x,
-    }[layer.op]()
-
-
-def scaled(t, x):
-    units = (-1, *[1] * (x.ndim - 1))
-    return x * t["scale"].reshape(units) + t["shift"].reshape(units)
-
-
-def layer_norm(layer, t, x):
-    return scaled(t, (x - x.mean(0)) / np.sqrt(x.var(0) + layer.epsilon))
-
-
-def softmax(layer, t, x):
-    grouped = x.reshape(layer.groups, -1, *x.shape[1:])
-    powers = np.exp(grouped - grouped.max(1, keepdims=True))
-    return (powers / powers.sum(1, keepdims=True)).reshape(x.shape)
-
-
-def embedding(layer, t, x):
-    """Table 0 by the input, table 1 by position, row 0 of the others."""
-    places = [x[0], np.arange(x.shape[1])] + [np.zeros(x.shape[1], int)] * len(layer.entries)
-    return sum(t[f"table{number}"][places[number]] for number in range(len(layer.entries))).T
-
-
-FORMULAS = {
-    Conv: conv,
-    Linear: linear,
-    MatMul: matmul,
-    Pool: pool,
-    Elementwise: elementwise,
-    PRelu: lambda layer, t, x: np.where(x > 0, x, x * t["slope"].reshape(-1, *[1] * (x.ndim - 1))),
-    BatchNorm: lambda layer, t, x: scaled(t, x),
-    LayerNorm: layer_norm,
-    Softmax: softmax,
-    Add: lambda layer, t, *xs: sum(xs),
-    Concat: lambda layer, t, *xs: np.concatenate(xs),
-    Flatten: lambda layer, t, x: x.reshape(-1),
-    Embedding: embedding,
-}
-
-
 def turned(x):
     """ONNX's layout of a tensor in ppsim's, and back: the features of a sequence are last there."""
     return x.T if x.ndim == 2 else x
@@ -146,13 +64,8 @@ def turned(x):
 
 def evaluated(model, x):
     """Layer -> output in ONNX's layout, for the one input `x` in ONNX's layout."""
-    values = {INPUT: x[None] if takes_rows(model.graph) else turned(x).astype(np.float64)}
-    for layer in model.graph.layers:
-        reads = [values[source] for source in model.graph.sources[layer.name]]
-        tensors = {name: array.astype(np.float64) for name, array in model.tensors.get(layer.name, {}).items()}
-        values[layer.name] = FORMULAS[type(layer)](layer, tensors, *reads)
-        assert values[layer.name].shape == model.graph.shapes[layer.name]
-    return {name: turned(value) for name, value in values.items()}
+    given = x[None] if takes_rows(model.graph) else turned(x)
+    return {name: turned(value) for name, value in evaluate_all(model.graph, named_tensors(model), given).items()}
 
 
 def run(proto, x):

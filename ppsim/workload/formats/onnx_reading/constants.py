@@ -64,6 +64,15 @@ def _gathered(node: Node, arrays: Arrays) -> int:
     return arrays[1].size * prod(arrays[0].shape[:axis] + arrays[0].shape[axis + 1 :])
 
 
+def _picked(node: Node, arrays: Arrays) -> int:
+    return arrays[1].size
+
+
+def _gathered_blocks(node: Node, arrays: Arrays) -> int:
+    indices = arrays[1].shape
+    return prod(indices[:-1]) * prod(arrays[0].shape[node.integer("batch_dims", 0) + indices[-1] :])
+
+
 def _product(node: Node, arrays: Arrays) -> int:
     return arrays[0].size * (arrays[1].shape[-1] if arrays[1].ndim else 1) + arrays[1].size
 
@@ -91,12 +100,29 @@ BOUNDS: Mapping[str, Callable[[Node, Arrays], int]] = MappingProxyType(
         "ConstantOfShape": _filled,
         "Expand": _expanded,
         "Gather": _gathered,
+        "GatherElements": _picked,
+        "GatherND": _gathered_blocks,
         "MatMul": _product,
         "NonZero": _places,
         "Range": _ranged,
         "Tile": _tiled,
     }
 )  # fmt: skip
+
+
+def _gather_elements(node: Node, arrays: Arrays) -> Array:
+    data, places = arrays
+    axis = node.axis(node.integer("axis", 0), data.ndim)
+    size = data.shape[axis]
+    fits = places.ndim == data.ndim and places.dtype.kind in "iu" and ((places >= -size) & (places < size)).all()
+    others = tuple(slice(None if i == axis else extent) for i, extent in enumerate(places.shape))
+    if not fits or any(i != axis and extent > data.shape[i] for i, extent in enumerate(places.shape)):
+        raise node.wrong(f"picks places of {data.shape} that are not there")
+    return np.take_along_axis(data[others], places, axis)
+
+
+#: operators that the reference implementation gets wrong
+_OWN: Mapping[str, Callable[[Node, Arrays], Array]] = MappingProxyType({"GatherElements": _gather_elements})
 #: operators after which rows of a table are still those rows
 _KEEP_ROWS = {"Cast", "CastLike", "Expand", "Unsqueeze"}
 
@@ -138,6 +164,8 @@ def computed(node: Node, operands: Sequence[Constant | None], budget: Budget) ->
     outputs = [f"o{number}" for number in range(len(node.outputs))]
     proto = NodeProto(op_type=node.op, input=names, output=outputs, attribute=node.attributes.values())
     feeds = {name: operand.array for name, operand in zip(names, operands, strict=True) if operand is not None}
+    if node.op in _OWN:
+        return (Constant(_OWN[node.op](node, arrays)),)
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -13,7 +13,10 @@ from ppsim.workload.formats.onnx_reading.values import Activation, Constant
 from ppsim.workload.layer import Layer, Shape, Shapes
 from ppsim.workload.model import Array
 
-_PARAMETER = (".weight", ".bias", "_weight", "_bias", ".weight_orig", ".bias_orig")
+#: ends of the names of initialisers: of PyTorch's modules, as torch.nn.utils.prune has them, and of ppsim's layers
+_PARAMETER = (
+    ".weight", ".bias", "_weight", "_bias", ".weight_orig", ".bias_orig", ".scale", ".shift", ".slope", ".table0"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +41,9 @@ class Rows(Layer):
 class Draft:
     """A layer to be.
 
-    `layer.name` is what it would be called; `parameter` is the better name that its weights give it, or None. Sources
-    are keys of drafts. `origin` is the initialiser that its weights are, unchanged, or None.
+    `layer.name` is what it would be called; `parameter` is the better name that its weights give it, or None, and
+    `borrowed` the one that a bias or a scale folded into it gives. Sources are keys of drafts. `origin` is the
+    initialiser that its weights were made from, or None.
     """
 
     key: str
@@ -48,6 +52,7 @@ class Draft:
     tensors: Mapping[str, Array]
     node: Node
     parameter: str | None = None
+    borrowed: str | None = None
     origin: str | None = None
 
 
@@ -78,7 +83,8 @@ class Sketch:
         key = f"#{len(self.drafts)}"
         origin = weights.origin if weights else None
         sources = tuple(operand.source for operand in operands)
-        self.drafts.append(Draft(key, layer, sources, tensors or {}, node, parameter_name(origin), origin))
+        named = parameter_name(origin)
+        self.drafts.append(Draft(key, layer, sources, tensors or {}, node, parameter=named, origin=origin))
         return Activation(key, shape, layout(shape))
 
     def in_place(

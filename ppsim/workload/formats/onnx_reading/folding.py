@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from ppsim.workload.model import Array
 
 #: stands among the readers of a layer for whoever runs the network
 _OUTPUT = "output"
+_NORM = "BatchNormalization"
+#: operators that add something
+_SHIFTS = {"Add", "Sum", "Sub", _NORM}
 
 
 def folded(drafts: Sequence[Draft], outputs: Collection[str]) -> list[Draft]:
@@ -43,12 +46,13 @@ def _live(drafts: Sequence[Draft], outputs: Collection[str]) -> list[Draft]:
 
 @dataclass
 class _Fold:
-    """Layers taken so far, by key, the layer each key now stands for, and who reads each layer."""
+    """Layers taken so far, by key, the layer each key now stands for, who reads each, and those taken apart."""
 
     kept: dict[str, Draft]
     merged: dict[str, str]
     readers: dict[str, list[str]]
     all: Mapping[str, Draft]
+    parted: dict[str, Draft] = field(default_factory=dict)
 
     def take(self, draft: Draft) -> None:
         """Fold a layer into one before it, or keep it."""
@@ -63,10 +67,12 @@ class _Fold:
             self._replace(draft, _with_rows(before, layer, draft.tensors["rows"]))
         elif isinstance(layer, BatchNorm) and before is not None and self._alone(before.key):
             target = self._into(before, draft)
-            if target is None:
-                self.kept[draft.key] = draft
-            else:
+            if target is not None:
                 self._replace(draft, target)
+            elif draft.node.op != _NORM and not _changes(draft):
+                self._replace(draft, before)
+            else:
+                self.kept[draft.key] = draft
         else:
             self.kept[draft.key] = draft
 
@@ -80,15 +86,16 @@ class _Fold:
         scaling the queries.
         """
         scale, shift = draft.tensors["scale"], draft.tensors["shift"]
+        biased = draft.node.op in _SHIFTS
         if isinstance(before.layer, MatMul):
             left = self.kept.get(before.sources[0])
             if left is None or not self._alone(left.key) or (scale != scale[0]).any() or shift.any():
                 return None
             units = left.tensors.get("weight", np.empty(0)).shape[0]
-            return _scaled(left, np.full(units, scale[0]), np.zeros(units, np.float32)) if units else None
-        found = _scaled(before, scale, shift)
-        named = draft.parameter if draft.node.op != "BatchNormalization" else None
-        return replace(found, parameter=found.parameter or named) if found else None
+            return _scaled(left, np.full(units, scale[0]), np.zeros(units, np.float32), False) if units else None
+        found = _scaled(before, scale, shift, biased)
+        named = draft.parameter if draft.node.op != _NORM else None
+        return replace(found, borrowed=found.borrowed or named) if found else None
 
     def _replace(self, draft: Draft, target: Draft) -> None:
         """`target` in its own place, and the layer before `draft` in the place of `draft`."""
@@ -98,13 +105,71 @@ class _Fold:
         self.readers[source] = self.readers.get(draft.key, [])
 
     def _select(self, draft: Draft, layer: Selected) -> None:
-        """A layer of the selected units alone; the first selection drops the layer of all units."""
+        """A layer of the selected units alone; the first selection takes the layer of all units out."""
         source = draft.sources[0]
-        parts = [self.all[key] for key in self.readers[source] if key != _OUTPUT]
-        picked = [part.layer.units for part in parts if isinstance(part.layer, Selected)]
-        whole = self.kept.get(source) or self.dropped.get(source)
-        ...
+        if source in self.kept:
+            self._take_apart(source, draft)
+        whole = self.parted[source]
+        units = list(layer.units)
+        tensors = {name: array[units] for name, array in whole.tensors.items()}
+        if isinstance(whole.layer, Linear):
+            part: Linear | Conv = replace(whole.layer, out_features=len(units))
+        else:
+            assert isinstance(whole.layer, Conv)
+            part = replace(whole.layer, out_channels=len(units))
+        name = f"{whole.parameter or whole.borrowed or whole.layer.name}_{self.readers[source].index(draft.key)}"
+        self.kept[draft.key] = replace(whole, key=draft.key, layer=part, tensors=tensors, parameter=name)
+
+    def _take_apart(self, source: str, draft: Draft) -> None:
+        """Take a layer out whose units are read in parts; raises InputError where not all readers take their own."""
+        whole = self.kept[source]
+        parts = [self.all[key].layer for key in self.readers[source] if key != _OUTPUT]
+        units = [unit for part in parts if isinstance(part, Selected) for unit in part.units]
+        fits = (
+            (isinstance(whole.layer, Linear) or (isinstance(whole.layer, Conv) and whole.layer.groups == 1))
+            and all(isinstance(part, Selected) for part in parts)
+            and _OUTPUT not in self.readers[source]
+        )
+        if not fits or len(set(units)) < len(units):
+            raise draft.node.wrong(
+                f"takes some units of {whole.node}; that is accepted of a linear layer or an ungrouped convolution "
+                f"of which all readers take parts, and no unit twice"
+            )
+        self.parted[source] = self.kept.pop(source)
+        for before in whole.sources:
+            others = [key for key in self.readers[before] if key != source]
+            self.readers[before] = [*others, *self.readers[source]]
 
 
-def _scaled(draft: Draft, scale: Array, shift: Array) -> Draft | None:
-    """A layer followed by a scale and a shift of each unit as one layer; None where it has no place for them."""
+def _changes(draft: Draft) -> bool:
+    return bool((draft.tensors["scale"] != 1).any() or draft.tensors["shift"].any())
+
+
+def _scaled(draft: Draft, scale: Array, shift: Array, biased: bool) -> Draft | None:
+    """A layer followed by a scale and a shift of each unit as one layer; None where it has no place for them.
+
+    `biased`: the shift is one, even if it is zero.
+    """
+    old, layer = draft.tensors, draft.layer
+    with np.errstate(all="ignore"):
+        if isinstance(layer, Conv | Linear):
+            weight = old["weight"] * scale.reshape(-1, *(1,) * (old["weight"].ndim - 1))
+            bias = old.get("bias", np.float32(0)) * scale + shift
+            if layer.bias or biased:
+                return replace(draft, layer=replace(layer, bias=True), tensors={"weight": weight, "bias": bias})
+            return replace(draft, tensors={"weight": weight})
+        if isinstance(layer, BatchNorm | LayerNorm):
+            return replace(draft, tensors={"scale": old["scale"] * scale, "shift": old["shift"] * scale + shift})
+        if isinstance(layer, Embedding):
+            tables = {name: table * scale for name, table in old.items()}
+            return replace(draft, tensors=tables | {"table0": tables["table0"] + shift})
+    return None
+
+
+def _with_rows(draft: Draft, layer: Rows, rows: Array) -> Draft:
+    """An embedding with one more table; tables of the same places are added up, as far as both go."""
+    there = draft.tensors.get(layer.table)
+    if there is not None:
+        both = min(len(there), len(rows))
+        rows = there[:both] + rows[:both]
+    return replace(draft, tensors={**draft.tensors, layer.table: rows})

@@ -7,11 +7,13 @@ order. A new idiom is a pattern and an entry of `IDIOMS`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isclose, pi, sqrt
 from typing import Protocol, TypeAlias, Union
 
+from ppsim.extras import needs
 from ppsim.workload.formats.onnx_reading.node import Node
+from ppsim.workload.formats.onnx_reading.opening import EXTRA, READING
 
 #: constants in half precision have three digits
 _TOLERANCE = 2e-3
@@ -45,7 +47,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Call:
-    """The result of an operator; `along_axis` asks it to work along one axis, which is kept; `called` keeps the result."""
+    """The result of an operator, kept as `called`; with `along_axis` along one axis, which is kept."""
 
     op: str
     operands: tuple[Pattern, ...]
@@ -119,8 +121,14 @@ class Idiom:
 
     op: str
     reads: str
-    axis: int | None = None
-    epsilon: float | None = None
+    attributes: Mapping[str, float]
+
+    def node(self, root: Node) -> Node:
+        """The node that takes the place of `root`, the last of several."""
+        with needs(EXTRA, READING):
+            from onnx import helper
+        attributes = {name: helper.make_attribute(name, value) for name, value in self.attributes.items()}
+        return replace(root, op=self.op, inputs=(self.reads,), attributes=attributes)
 
 
 def found_at(node: Node, makers: Mapping[str, Node], numbers: Numbers) -> Idiom | None:
@@ -130,8 +138,8 @@ def found_at(node: Node, makers: Mapping[str, Node], numbers: Numbers) -> Idiom 
     for op, pattern in IDIOMS:
         match = next(_matches(pattern, node.outputs[0], {}, makers, numbers), None)
         if match is not None:
-            axis, epsilon = match.get("axis"), match.get("epsilon")
-            return Idiom(op, str(match["x"]), int(axis) if axis is not None else None, float(epsilon) if epsilon is not None else None)
+            numbers_found = {name: found for name, found in match.items() if not isinstance(found, str)}
+            return Idiom(op, str(match["x"]), numbers_found)
     return None
 
 

@@ -50,7 +50,7 @@ USUAL: Mapping[str, Callable[[Shape], Array]] = MappingProxyType(
         "position_ids": _counted,
     }
 )
-_AS_THEY_ARE = {"Cast", "Identity"}
+_AS_THEY_ARE = {"Cast", "CastLike", "Expand", "Identity", "Reshape", "Squeeze", "Unsqueeze"}
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def declared(info: ValueInfoProto) -> Input:
         known = dim.HasField("dim_value")
         if not known and axis > 0:
             called = quote(plain(dim.dim_param, "a dimension")) if dim.dim_param else f"{axis} without a name"
-            raise InputError(f"{label}: its dimension {called} is open; export the model with fixed sizes but the batch")
+            raise InputError(f"{label}: its dimension {called} is open; export with all sizes fixed but the batch")
         sizes.append(int(dim.dim_value) if known else 1)
         if sizes[-1] < 1 or sizes[-1] >= 2**48:
             raise InputError(f"{label}: its dimension {axis} is {sizes[-1]}; sizes are positive")
@@ -149,7 +149,7 @@ def _looked_up(name: str, nodes: Sequence[Node]) -> bool:
     """Whether an input is the places that a table is read at."""
     names = {name}
     for node in nodes:
-        if node.op in _AS_THEY_ARE and names.intersection(node.inputs):
+        if node.op in _AS_THEY_ARE and names.intersection(node.inputs[:1]):
             names.update(node.outputs)
         if node.op == "Gather" and len(node.inputs) > 1 and node.inputs[1] in names:
             return True

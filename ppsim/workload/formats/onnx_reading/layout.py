@@ -106,10 +106,11 @@ def _joined(atoms: Sequence[Atom]) -> Axis:
 def flattened(layout: Layout, shape: Shape) -> Layout:
     """The layout after a flatten layer has made one axis of all of `shape`, which is channel-major."""
     steps = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    return tuple(
-        _joined([atom if atom.axis == BATCH else Atom(UNITS, atom.stride * steps[atom.axis], atom.size) for atom in axis])
-        for axis in layout
-    )
+
+    def after(atom: Atom) -> Atom:
+        return atom if atom.axis == BATCH else Atom(UNITS, atom.stride * steps[atom.axis], atom.size)
+
+    return tuple(_joined([after(atom) for atom in axis]) for axis in layout)
 
 
 def places(axis: Axis) -> Array:
@@ -186,7 +187,7 @@ def arranged(array: Array, layout: Layout, shape: Shape) -> Array | None:
 
 
 def per_unit(array: Array, layout: Layout, shape: Shape) -> Array | None:
-    """A constant that is broadcast to an ONNX tensor as one number for each unit, (units,); None where it is not that."""
+    """A constant that is broadcast to an ONNX tensor as (units,) numbers; None where it is not one for each unit."""
     found = arranged(array, layout, shape)
     if found is None:
         return None

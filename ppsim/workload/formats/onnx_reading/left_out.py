@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ppsim.errors import InputError
 from ppsim.extras import needs
-from ppsim.workload.formats.onnx_reading.node import Node, Unsupported
+from ppsim.workload.formats.onnx_reading.node import Node, UnsupportedError
 from ppsim.workload.formats.onnx_reading.opening import EXTRA, READING
 from ppsim.workload.formats.onnx_reading.values import Activation, Constant, Value
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _FLOAT = 1
 
 
-def keeps_shape(node: Node, shapes: Mapping[str, tuple[int, ...]], error: Unsupported) -> Activation:
+def keeps_shape(node: Node, shapes: Mapping[str, tuple[int, ...]], error: UnsupportedError) -> Activation:
     """The activation a node reads first, if the node keeps its shape; raises InputError, after `error`, if not.
 
     ONNX's own inference says what shape an operator makes; of one it does not know, `shapes`, what the graph declares.

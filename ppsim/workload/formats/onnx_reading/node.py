@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _FLOAT, _INT, _STRING, _FLOATS, _INTS = 1, 2, 3, 6, 7
 
 
-class Unsupported(InputError):
+class UnsupportedError(InputError):
     """A node that ppsim has no layer for. It can be left out where it keeps the shape of what it reads."""
 
 
@@ -49,9 +49,9 @@ class Node:
         """The error of a node that makes no sense, or stands for work that must not be left out."""
         return InputError(f"{self}: {reason}")
 
-    def refused(self, reason: str) -> Unsupported:
+    def refused(self, reason: str) -> UnsupportedError:
         """The error of a node that ppsim has no layer for."""
-        return Unsupported(f"{self}: {reason}")
+        return UnsupportedError(f"{self}: {reason}")
 
     def given(self, index: int) -> bool:
         """Whether there is an operand at a place."""

@@ -22,7 +22,7 @@ OPSETS = (7, 28)
 def opened(path: Path) -> ModelProto:
     """The model in a file, its external data not yet read; raises InputError that does not name the file."""
     with needs(EXTRA, READING):
-        from google.protobuf.message import DecodeError
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
         from onnx import ModelProto
     content = _content(path)
     wire.check(content, ModelProto.DESCRIPTOR)
@@ -54,7 +54,7 @@ def _content(path: Path) -> bytes:
 
 def opset(proto: ModelProto) -> int:
     """The version of ONNX's own operators a model uses; raises InputError for one whose operators are not known."""
-    found = [entry.version for entry in proto.opset_import if plain(entry.domain, "a domain") in ("", "ai.onnx")]
+    found = [int(entry.version) for entry in proto.opset_import if plain(entry.domain, "a domain") in ("", "ai.onnx")]
     if len(found) != 1:
         raise InputError(f"opset_import: names {len(found)} versions of ONNX's operators; one is needed")
     if not OPSETS[0] <= found[0] <= OPSETS[1]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -117,12 +117,13 @@ def array_of(tensor: TensorProto, files: ExternalFiles) -> Array:
         if given != elements:
             raise InputError(f"has {given} numbers, and its shape {quote(shape)} needs {elements}")
         try:
-            return cast(Array, numpy_helper.to_array(tensor))
+            return numpy_helper.to_array(tensor)
         except (ValueError, TypeError, OverflowError) as error:
             raise InputError(f"holds numbers that are no {dtype}: {' '.join(str(error).split())}") from None
     if len(raw) != elements * dtype.itemsize:
-        raise InputError(f"has {len(raw)} bytes, and its shape {quote(shape)} of {dtype} needs {elements * dtype.itemsize}")
-    return np.frombuffer(raw, dtype.newbyteorder("<") if dtype.itemsize > 1 and dtype.kind != "V" else dtype).reshape(shape)
+        needed = elements * dtype.itemsize
+        raise InputError(f"has {len(raw)} bytes, and its shape {quote(shape)} of {dtype} needs {needed}")
+    return np.frombuffer(raw, dtype).reshape(shape)
 
 
 class Initialisers:
@@ -141,6 +142,10 @@ class Initialisers:
     def __contains__(self, name: str) -> bool:
         """Whether there is one called `name`."""
         return name in self._tensors
+
+    def is_single(self, name: str) -> bool:
+        """Whether the one called `name` is a single number, without reading it."""
+        return tuple(self._tensors[name].dims) in ((), (1,))
 
     def __getitem__(self, name: str) -> Constant:
         """The one called `name`; raises InputError where its bytes do not fit."""

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from ppsim.documents import quote
 from ppsim.errors import InputError
-from ppsim.extras import needs
 from ppsim.workload.formats.onnx_reading import constants, idioms
 from ppsim.workload.formats.onnx_reading.drafts import Sketch
 from ppsim.workload.formats.onnx_reading.inputs import declared, fed
 from ppsim.workload.formats.onnx_reading.left_out import keeps_shape
-from ppsim.workload.formats.onnx_reading.node import Node, Unsupported, node_of
+from ppsim.workload.formats.onnx_reading.node import Node, UnsupportedError, node_of
 from ppsim.workload.formats.onnx_reading.nodes import NODES
-from ppsim.workload.formats.onnx_reading.opening import EXTRA, READING, plain
+from ppsim.workload.formats.onnx_reading.opening import plain
 from ppsim.workload.formats.onnx_reading.tensors import Initialisers
-from ppsim.workload.formats.onnx_reading.values import Activation, Constant, Pieces, Value
+from ppsim.workload.formats.onnx_reading.values import Activation, Pieces, Value
 from ppsim.workload.formats.onnx_reading.wire import MAX_NODES
+from ppsim.workload.layer import Shape
 
 if TYPE_CHECKING:
     from onnx import GraphProto
@@ -29,6 +29,7 @@ class Walked:
     """What the nodes of a graph came to: layers, the keys of those that are outputs, and what was left out."""
 
     sketch: Sketch
+    input_shape: Shape
     outputs: frozenset[str]
     skipped: tuple[str, ...]
 
@@ -41,14 +42,17 @@ def walked(graph: GraphProto, initialisers: Initialisers, opset: int, lenient: b
     outputs = [plain(info.name, "an output's name") for info in graph.output]
     nodes = _live(_rewritten(_nodes(graph, initialisers, opset), initialisers), outputs)
     given = [declared(info) for info in graph.input if plain(info.name, "an input's name") not in initialisers]
-    walk = _Walk(fed(given, nodes), initialisers, constants.Budget(), Sketch(), [])
+    values = fed(given, nodes)
+    (shape,) = (value.shape for value in values.values() if isinstance(value, Activation))
+    walk = _Walk(values, initialisers, constants.Budget(), Sketch(), [])
+    shapes = _declared_shapes(graph) if lenient else None
     for node in nodes:
-        walk.read(node, _declared_shapes(graph) if lenient else None)
+        walk.read(node, shapes)
     found = [walk.value(name) for name in outputs]
     keys = frozenset(value.source for value in found if isinstance(value, Activation))
     if not keys:
         raise InputError("no output depends on the network's input")
-    return Walked(walk.sketch, keys, tuple(walk.skipped))
+    return Walked(walk.sketch, shape, keys, tuple(walk.skipped))
 
 
 def _nodes(graph: GraphProto, initialisers: Initialisers, opset: int) -> list[Node]:
@@ -144,7 +148,7 @@ class _Walk:
         node = replace(node, operands=tuple(self.value(name) if name else None for name in node.inputs))
         try:
             made = self._made(node)
-        except Unsupported as error:
+        except UnsupportedError as error:
             if shapes is None:
                 raise
             made = (keeps_shape(node, shapes, error),)

@@ -48,8 +48,8 @@ def _affine(node: Node, sketch: Sketch, x: Activation, scale: Array, shift: Arra
             tensors[name] = vector.astype(np.float32)
         if not np.isfinite(tensors[name]).all():
             raise node.refused("a constant that is NaN or infinite in float32")
-    if (tensors["scale"] == 1).all() and not tensors["shift"].any():
-        return x
+    if origin.origin is None and (tensors["scale"] == 1).all() and not tensors["shift"].any():
+        return x  # what changes nothing and has a name still names the layer it is folded into
     return sketch.in_place(node, BatchNorm(name=node.name), x, tensors, origin)
 
 
@@ -145,9 +145,7 @@ def multiply(node: Node, sketch: Sketch) -> Activation:
     x, constant = (left, right) if isinstance(left, Activation) else (right, left)
     if not isinstance(x, Activation) or not isinstance(constant, Constant):
         raise node.refused("multiplies activations element by element; a constant is accepted")
-    return _affine(
-        node, sketch, _raised(x, max(_rank(left), _rank(right))), _numbers(node, constant), _ZERO, constant
-    )
+    return _affine(node, sketch, _raised(x, max(_rank(left), _rank(right))), _numbers(node, constant), _ZERO, constant)
 
 
 def divide(node: Node, sketch: Sketch) -> Activation:

@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 
 from ppsim.workload.formats.onnx_reading.drafts import Sketch
-from ppsim.workload.formats.onnx_reading.layout import UNITS, atoms_of, whole
+from ppsim.workload.formats.onnx_reading.layout import UNITS, atoms_of, per_unit, whole
 from ppsim.workload.formats.onnx_reading.node import Node
 from ppsim.workload.formats.onnx_reading.values import Activation
-from ppsim.workload.layers import Elementwise, LayerNorm, Softmax
+from ppsim.workload.layers import Elementwise, LayerNorm, PRelu, Softmax
 from ppsim.workload.model import Array
 
 #: the largest number of the shortest floating point format: a bound above it is none
@@ -58,6 +58,22 @@ def clip(node: Node, sketch: Sketch) -> Activation:
     raise node.refused(f"clips to {low:g} and {high:g}; 0 and 6 (relu6), and 0 and nothing (relu), are accepted")
 
 
+def leaky_relu(node: Node, sketch: Sketch) -> Activation:
+    """LeakyRelu: one slope for all units."""
+    x = node.activation(0)
+    slope = np.full(x.units, node.number("alpha", 0.01), np.float32)
+    return sketch.in_place(node, PRelu(name=node.name), x, {"slope": slope})
+
+
+def prelu(node: Node, sketch: Sketch) -> Activation:
+    """PRelu: a slope for each unit."""
+    x = node.activation(0)
+    slope = per_unit(node.weights(1), x.layout, x.shape)
+    if slope is None:
+        raise node.refused(f"slopes of {node.constant(1).array.shape} that are not one for each unit of {x.outer}")
+    return sketch.in_place(node, PRelu(name=node.name), x, {"slope": slope}, node.constant(1))
+
+
 def _bound(node: Node, index: int, default: float) -> float:
     if not node.given(index):
         return default
@@ -79,7 +95,7 @@ def softmax(node: Node, sketch: Sketch) -> Activation:
             raise node.refused(f"softmax over axes {where} to {rank - 1} of {x.outer} together; one axis is accepted")
     size = x.outer[where]
     if x.layout[where] != whole((size,), UNITS) or (size == 1 and x.units > 1):
-        raise node.refused(f"softmax over axis {where} of {x.outer}, which is not the features of {x.shape} or of a head")
+        raise node.refused(f"softmax over axis {where} of {x.outer}, not the features of {x.shape} or of a head")
     return sketch.in_place(node, Softmax(name=node.name, groups=x.units // size), x)
 
 
@@ -92,7 +108,7 @@ def layer_norm(node: Node, sketch: Sketch) -> Activation:
     if [atom for axis in over for atom in x.layout[axis]] != list(whole(x.shape, UNITS)) or (
         len(atoms_of(x.layout, UNITS)) != len(over)
     ):
-        raise node.refused(f"normalises axes {first} to {rank - 1} of {x.outer}; all features of {x.shape} are accepted")
+        raise node.refused(f"normalises axes {first} to {rank - 1} of {x.outer}; all features at once are accepted")
     epsilon = node.number("epsilon", 1e-5)
     if epsilon <= 0:
         raise node.wrong(f"epsilon {epsilon}; a positive number is accepted")

@@ -42,7 +42,9 @@ def _taken(node: Node, sketch: Sketch, x: Activation, where: int, indices: Array
         return x
     selection = selected(x.layout, where, indices) if len(indices) else None
     if selection is None:
-        raise node.wrong(f"takes a part of axis {where} of {x.outer}, which is not its channels or features")
+        raise node.wrong(
+            f"takes a part of axis {where} of {x.outer}, which is not its channels or features in their order"
+        )
     layer = Selected(name=node.name, units=tuple(selection.units.tolist()))
     return sketch.add(node, layer, (x,), lambda _: selection.layout)
 
@@ -66,9 +68,7 @@ def _even(whole_size: int, size: int) -> tuple[int, ...]:
     return (size,) * full + ((rest,) if rest else ())
 
 
-def _stretches(
-    node: Node, sketch: Sketch, x: Activation, where: int, sizes: tuple[int, ...]
-) -> tuple[Activation, ...]:
+def _stretches(node: Node, sketch: Sketch, x: Activation, where: int, sizes: tuple[int, ...]) -> tuple[Activation, ...]:
     if min(sizes, default=0) < 1 or sum(sizes) != x.outer[where]:
         raise node.wrong(f"splits axis {where} of {x.outer} into {sizes}")
     return tuple(_taken(node, sketch, x, where, np.arange(first, end)) for first, end in consecutive(sizes))

@@ -20,7 +20,7 @@ from ppsim.workload.formats.onnx_reading.layout import (
     whole,
 )
 from ppsim.workload.formats.onnx_reading.node import Node
-from ppsim.workload.formats.onnx_reading.nodes.windows import as_image, image_layout, window
+from ppsim.workload.formats.onnx_reading.nodes.windows import alike, as_image, image_layout, slides
 from ppsim.workload.formats.onnx_reading.values import Activation, Constant
 from ppsim.workload.layer import Shape
 from ppsim.workload.layers import Conv, Linear, MatMul
@@ -71,7 +71,7 @@ def _linear(
     """A linear layer over ONNX axis `where`; at each pixel of an image that is a convolution by 1 x 1."""
     axis = x.layout[where]
     if any(atom.axis != UNITS for atom in axis) or len(atoms_of(x.layout, UNITS)) != len(axis):
-        raise node.wrong(f"axis {where} of its input of {x.outer} is not the features of {x.shape}, all and nothing else")
+        raise node.wrong(f"axis {where} of its input of {x.outer} is not all features of {x.shape}, and only those")
     if weight.shape[1] != x.units or 0 in weight.shape:
         raise node.wrong(f"weights of {weight.shape[::-1]} do not fit {x.units} input features")
     # a flatten of (height, width, channels) reads the same features in another order
@@ -153,7 +153,7 @@ def conv(node: Node, sketch: Sketch) -> Activation:
     kernel = node.integers("kernel_shape")
     if kernel is not None and kernel != weight.shape[2:]:
         raise node.wrong(f"kernel_shape {kernel} and weights of {weight.shape}")
-    view = window(node, x, weight.shape[2:])
+    rows, columns = axes = slides(node, x, weight.shape[2:])
     groups = node.integer("group", 1)
     if groups < 1 or x.units != weight.shape[1] * groups:
         raise node.wrong(f"weights of {weight.shape} in {groups} groups do not fit {x.units} channels")
@@ -165,9 +165,9 @@ def conv(node: Node, sketch: Sketch) -> Activation:
     layer = Conv(
         name=node.name,
         out_channels=weight.shape[0],
-        kernel=view.kernel,
-        stride=view.stride,
-        padding=view.padding,
+        kernel=(rows.kernel, columns.kernel),
+        stride=(rows.stride, columns.stride),
+        padding=alike(node, axes),
         groups=groups,
         bias="bias" in tensors,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ppsim.workload.formats.onnx_reading.drafts import Sketch
 from ppsim.workload.formats.onnx_reading.layout import BATCH, flattened, permuted, reshaped
 from ppsim.workload.formats.onnx_reading.node import Node
-from ppsim.workload.formats.onnx_reading.values import Activation, Constant
+from ppsim.workload.formats.onnx_reading.values import Activation, Constant, Value
 from ppsim.workload.graph import INPUT
 from ppsim.workload.layer import Shape
 from ppsim.workload.layers import Flatten
@@ -95,9 +96,16 @@ def transpose(node: Node, sketch: Sketch) -> Activation:
     return Activation(x.source, x.shape, permuted(x.layout, order))
 
 
-def same(node: Node, sketch: Sketch) -> Activation:
-    """Identity, and Dropout, which does nothing when a network is used."""
-    return node.activation(0)
+def same(node: Node, sketch: Sketch) -> Value:
+    """Identity."""
+    return node.operand(0)
+
+
+def dropout(node: Node, sketch: Sketch) -> Value:
+    """Dropout, which does nothing when a network is used."""
+    if node.given(2) and node.constant(2).array.any():
+        raise node.wrong("training_mode is on; export the model for inference")
+    return node.operand(0)
 
 
 def cast(node: Node, sketch: Sketch) -> Activation:
@@ -109,9 +117,13 @@ def cast(node: Node, sketch: Sketch) -> Activation:
     return x
 
 
-def cast_like(node: Node, sketch: Sketch) -> Activation:
-    """CastLike, to the type of an activation, which is a floating point number."""
-    if isinstance(node.operand(1), Constant) and node.constant(1).array.dtype.kind in "iub":
+def cast_like(node: Node, sketch: Sketch) -> Value:
+    """CastLike: of an activation, which stays a floating point number, or of a constant to what an activation is."""
+    value, like = node.operand(0), node.operand(1)
+    if isinstance(value, Constant):
+        kept = isinstance(like, Activation) and like.source == INPUT  # whose type says nothing of how it is used
+        return value if kept else replace(value, array=value.array.astype(np.float32))
+    if isinstance(like, Constant) and like.array.dtype.kind in "iub":
         raise node.refused("casts activations to numbers that are no floating point numbers")
     return node.activation(0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ppsim.units import ceil_div
 from ppsim.workload.formats.onnx_reading.drafts import Sketch
 from ppsim.workload.formats.onnx_reading.layout import BATCH, Layout, covers, whole
 from ppsim.workload.formats.onnx_reading.node import Node
@@ -15,12 +16,21 @@ from ppsim.workload.layers import Pool
 
 
 @dataclass(frozen=True)
-class View:
-    """How a kernel slides: (height, width) each; padding is on both sides alike."""
+class Slide:
+    """How a kernel slides along one axis of `size` elements, with padding before and after."""
 
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    padding: tuple[int, int]
+    size: int
+    kernel: int
+    stride: int
+    before: int
+    after: int
+
+    def windows(self, after: int, ceil: bool) -> int:
+        """How many windows there are with that padding after; with `ceil`, one that the end cuts off counts too."""
+        room = self.size + self.before + after - self.kernel
+        whole = room // self.stride + 1 if room >= 0 else 0
+        cut = ceil and room % self.stride > 0 and whole * self.stride < self.size + self.before
+        return whole + cut
 
 
 def as_image(node: Node, x: Activation) -> Activation:
@@ -46,13 +56,12 @@ def image_layout(x: Activation, shape: Shape) -> Layout:
     return (x.layout[0], *(whole(shape, axis) for axis in ((0, 1, 2) if len(x.outer) == 4 else (0, 2))))
 
 
-def window(node: Node, x: Activation, kernel: tuple[int, ...]) -> View:
-    """How the kernel of a node slides over the image `x`, from its strides, dilations, pads and auto_pad.
+def slides(node: Node, x: Activation, kernel: tuple[int, ...]) -> tuple[Slide, Slide]:
+    """How the kernel of a node slides over the rows and columns of the image `x`, dilated by nothing.
 
-    Raises InputError for dilations, and for padding that one number a side cannot express.
+    From its strides, dilations, pads and auto_pad; a line is an image of height 1.
     """
-    extents = x.outer[2:]
-    rank = len(extents)
+    rank = len(x.outer) - 2
     strides = node.integers("strides") or (1,) * rank
     dilations = node.integers("dilations") or (1,) * rank
     pads = node.integers("pads") or (0,) * (2 * rank)
@@ -63,16 +72,11 @@ def window(node: Node, x: Activation, kernel: tuple[int, ...]) -> View:
     if any(step != 1 and size > 1 for step, size in zip(dilations, kernel, strict=True)):
         raise node.wrong(f"dilations {dilations}; 1 is accepted")
     mode = node.text("auto_pad", "NOTSET") or "NOTSET"
-    padding = []
-    for axis, (size, extent, stride) in enumerate(zip(extents, kernel, strides, strict=True)):
-        both = _padding(node, mode, size, extent, stride, (pads[axis], pads[axis + rank]))
-        padding.append(_one_side(node, size, extent, stride, both))
-    flat = 2 - rank  # a line is an image of height 1
-    return View(_pair((1,) * flat + kernel), _pair((1,) * flat + strides), _pair((0,) * flat + tuple(padding)))
-
-
-def _pair(numbers: tuple[int, ...]) -> tuple[int, int]:
-    return numbers[0], numbers[1]
+    found = [Slide(1, 1, 1, 0, 0)] * (2 - rank)
+    for axis, (size, extent, stride) in enumerate(zip(x.outer[2:], kernel, strides, strict=True)):
+        given = pads[axis], pads[axis + rank]
+        found.append(Slide(size, extent, stride, *_padding(node, mode, size, extent, stride, given)))
+    return found[0], found[1]
 
 
 def _padding(node: Node, mode: str, size: int, kernel: int, stride: int, pads: tuple[int, int]) -> tuple[int, int]:
@@ -83,21 +87,23 @@ def _padding(node: Node, mode: str, size: int, kernel: int, stride: int, pads: t
         return 0, 0
     if mode not in ("SAME_UPPER", "SAME_LOWER"):
         raise node.wrong(f"auto_pad {mode!r}; NOTSET, VALID, SAME_UPPER and SAME_LOWER are accepted")
-    both = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+    both = max((ceil_div(size, stride) - 1) * stride + kernel - size, 0)
     less, more = both // 2, both - both // 2
     return (less, more) if mode == "SAME_UPPER" else (more, less)
 
 
-def _one_side(node: Node, size: int, kernel: int, stride: int, padding: tuple[int, int]) -> int:
-    """The padding on each side that gives the same windows; the last of the padding after may be in no window."""
-    before, after = padding
-    room = size + 2 * before - kernel
-    if before == after or (room >= 0 and (room + after - before) // stride == room // stride):
-        return before
-    raise node.wrong(
-        f"padding of {before} before and {after} after {size} elements, which kernel {kernel} at stride {stride} both "
-        f"sees; the same padding on both sides is accepted"
-    )
+def alike(node: Node, axes: tuple[Slide, Slide]) -> tuple[int, int]:
+    """The padding of height and width that gives the same windows with as much after as before.
+
+    Raises InputError where there is none; of padding after, the last may be in no window.
+    """
+    for axis in axes:
+        if axis.windows(axis.after, False) != axis.windows(axis.before, False):
+            raise node.wrong(
+                f"padding of {axis.before} before and {axis.after} after {axis.size} elements, which a kernel of "
+                f"{axis.kernel} at stride {axis.stride} sees; the same padding on both sides is accepted"
+            )
+    return axes[0].before, axes[1].before
 
 
 def max_pool(node: Node, sketch: Sketch) -> Activation:
@@ -108,20 +114,31 @@ def max_pool(node: Node, sketch: Sketch) -> Activation:
 
 
 def average_pool(node: Node, sketch: Sketch) -> Activation:
-    """AveragePool; padding counts as zeros."""
+    """AveragePool over what of a window lies inside the image."""
     return _pool(node, sketch, "average")
 
 
 def _pool(node: Node, sketch: Sketch, mode: Literal["max", "average"]) -> Activation:
     x = as_image(node, node.activation(0))
-    view = window(node, x, node.integers("kernel_shape") or ())
-    if node.flag("ceil_mode", 0):
-        for size, kernel, stride, padding in zip(x.shape[1:], view.kernel, view.stride, view.padding, strict=True):
-            if (size + 2 * padding - kernel) % stride:
-                raise node.refused("ceil_mode=1 with a last window that is cut off; whole windows are accepted")
-    if mode == "average" and any(view.padding) and not node.flag("count_include_pad", 0):
-        raise node.refused("count_include_pad=0 with padding; averages that count the padding as zeros are accepted")
-    layer = Pool(name=node.name, mode=mode, kernel=view.kernel, stride=view.stride, padding=view.padding)
+    axes = slides(node, x, node.integers("kernel_shape") or ())
+    rows, columns = axes
+    asked = node.flag("ceil_mode", 0)
+    # windows that ONNX counts, and those of a pool that pads as much after as before: with whole ones, or one cut off
+    wanted = [axis.windows(axis.after, asked) for axis in axes]
+    ceil = [axis.windows(axis.before, False) for axis in axes] != wanted
+    if ceil and [axis.windows(axis.before, True) for axis in axes] != wanted:
+        raise node.refused(f"pads rows by {rows.before}, {rows.after} and columns by {columns.before}, {columns.after}")
+    padded = ceil or any(axis.before or axis.after for axis in axes)
+    if mode == "average" and padded and node.flag("count_include_pad", 0):
+        raise node.refused("count_include_pad=1 with padding; averages over what lies inside the image are accepted")
+    layer = Pool(
+        name=node.name,
+        mode=mode,
+        kernel=(rows.kernel, columns.kernel),
+        stride=(rows.stride, columns.stride),
+        padding=(rows.before, columns.before),
+        ceil=ceil,
+    )
     return sketch.add(node, layer, (x,), lambda shape: image_layout(x, shape))
 
 
@@ -163,8 +180,6 @@ def _reduced(node: Node, sketch: Sketch, mode: Literal["max", "average"]) -> Act
         raise node.refused(f"reduces axes {given} of {x.outer}; height and width of an image are accepted")
     kernel = (x.shape[1] if 1 in over else 1, x.shape[2] if 2 in over else 1)
     keep = node.flag("keepdims", 1)
-    layout = tuple(
-        () if axis in axes else atoms for axis, atoms in enumerate(x.layout) if keep or axis not in axes
-    )
+    layout = tuple(() if axis in axes else atoms for axis, atoms in enumerate(x.layout) if keep or axis not in axes)
     pooled = sketch.add(node, Pool(name=node.name, mode=mode, kernel=kernel), (x,), lambda _: layout)
     return as_vector(node, sketch, pooled)

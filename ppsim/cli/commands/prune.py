@@ -1,0 +1,171 @@
+"""`ppsim prune`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ppsim.cli.options import JsonFile
+from ppsim.cli.output import check_json, console_for, print_page, progress, say, write_json
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from ppsim.pruning.output_change import OutputChange
+    from ppsim.pruning.prune import Pruned
+
+#: times an even share below which weights are said to have no parts in them
+EVEN = 1.1
+
+
+def prune(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A trained network (.onnx), or a workload whose --weights are in a file."),
+    ],
+    parts: Annotated[int, typer.Option("-p", "--parts", help="Cut layers into that many parts.")],
+    layers: Annotated[
+        str, typer.Option("--layers", metavar="GLOB", help="Layers to cut: names or globs, with commas.")
+    ] = "fc*",
+    weights: Annotated[
+        str | None, typer.Option("--weights", metavar="FILE", help="Weights of a workload: .safetensors or .npz.")
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="FILE",
+            help="The graph, for ppsim run; masks go beside it.  [default: MODEL-pruned.json]",
+        ),
+    ] = None,
+    export: Annotated[
+        str | None,
+        typer.Option("--export", metavar="FILE", help="Write the pruned model too: .onnx, .safetensors or .npz."),
+    ] = None,
+    method: Annotated[
+        str, typer.Option("--method", help="How units are assigned: alternating, output, metis, random, contiguous.")
+    ] = "alternating",
+    saliency: Annotated[
+        str, typer.Option("--saliency", help="What is kept most of: w (|w|), w2, or wx2, which needs --calibration.")
+    ] = "w2",
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            "--keep", help="Share of weights to keep, up to 1, or bytes to move, as 64KiB.  [default: 1/parts]"
+        ),
+    ] = None,
+    slack: Annotated[
+        float, typer.Option("--slack", help="How far parts may differ from equal sizes: 0.1 is 10 %.")
+    ] = 0.0,
+    calibration: Annotated[
+        str | None,
+        typer.Option("--calibration", metavar="FILE", help="Inputs without labels (.npz), to fit what is left to."),
+    ] = None,
+    compensated: Annotated[
+        bool, typer.Option("--compensate/--no-compensate", help="Fit what is left to the calibration inputs.")
+    ] = True,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Starts whatever is random.")] = 0,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Leave out nodes of an ONNX file that ppsim has no layer for.")
+    ] = False,
+    json: JsonFile = None,
+) -> None:
+    """Cut a trained network into parts and remove the weights between them.
+
+    Units are assigned to parts so that the weights that matter most stay. Writes the graph, and beside it masks and the
+    order of units as .npz; --export writes the pruned model back, with its units in the order of their parts.
+    """
+    from ppsim.cli.quantities import percent
+    from ppsim.pruning.output_change import output_changes
+    from ppsim.pruning.prune import export as export_model
+    from ppsim.pruning.prune import prune as prune_model
+    from ppsim.pruning.prune import save_pruned
+    from ppsim.storage import check_file
+    from ppsim.workload.calibration import load_inputs
+    from ppsim.workload.loading import load_model
+
+    check_json(json)
+    target = Path(out) if out else Path(f"{Path(model).stem}-pruned.json")
+    for file in (target, *([Path(export)] if export else [])):
+        check_file(file)
+    trained = load_model(model, weights, lenient=lenient)
+    inputs = None if calibration is None else load_inputs(calibration, trained.graph)
+    with progress(f"pruning {trained.graph.name}") as report:
+        pruned = prune_model(
+            trained, parts, layers, method, saliency, keep, slack, seed, inputs, compensated, progress=report
+        )
+    changes = () if inputs is None else output_changes(trained, pruned.model, inputs)
+    beside = save_pruned(pruned, target)
+    if export:
+        export_model(pruned, export)
+    write_json(json, _document(pruned, changes, method, seed))
+    console = console_for(json)
+    say(console, f"{trained.graph.name} in {parts} parts, {method} by {saliency}, seed {seed}.")
+    console.print()
+    print_page(console, _table(pruned))
+    console.print()
+    say(console, _verdict(pruned))
+    for change in changes:
+        fitted = "fitted by least squares" if compensated else "as they were"
+        say(
+            console,
+            f"{change.result}: with the weights that are left {fitted}, outputs on the calibration inputs change by "
+            f"{percent(change.relative_error)} of their norm, and {percent(change.same_largest)} of the inputs "
+            "keep their largest output.",
+        )
+    console.print()
+    say(console, "wrote " + ", ".join(str(file) for file in (target, beside, *([export] if export else []))))
+    say(console, f"Next: ppsim run {target} -s tetris -n {parts}")
+
+
+def _table(pruned: Pruned) -> Group:
+    from ppsim.cli.layout import table, titled
+    from ppsim.cli.quantities import percent, si
+
+    rows = [
+        (
+            layer.name,
+            f"{layer.inputs:,}",
+            f"{layer.outputs:,}",
+            percent(layer.kept),
+            percent(layer.retained),
+            si(layer.moved_bytes, "B"),
+        )
+        for layer in pruned.layers
+    ]
+    heads = ("layer", "inputs", "outputs", "weights\nkept", f"{pruned.saliency}\nretained", "moved between\nparts")
+    return titled(
+        f"Layers that are cut; a random cut retains 1/{pruned.net.parts} = {percent(1 / pruned.net.parts)}",
+        table(heads, rows),
+    )
+
+
+def _verdict(pruned: Pruned) -> str:
+    """Whether the weights have parts in them, in a sentence; nothing is promised where they have not."""
+    cut = [layer for layer in pruned.layers if layer.kept < 1]
+    if not cut:
+        return "Nothing is pruned: every layer keeps all its weights."
+    gain = min(layer.retained / layer.kept for layer in cut)
+    if gain < EVEN:
+        return (
+            f"At the least, {gain:.2f} times an even share of {pruned.saliency} is retained: there are hardly any "
+            "parts in these weights, and what is cut away has to be made up for."
+        )
+    return f"Every layer retains at least {gain:.2f} times an even share of its {pruned.saliency}."
+
+
+def _document(pruned: Pruned, changes: tuple[OutputChange, ...], method: str, seed: int) -> dict[str, Any]:
+    return {
+        "network": pruned.net.name,
+        "parts": pruned.net.parts,
+        "method": method,
+        "saliency": pruned.saliency,
+        "seed": seed,
+        "kept": pruned.net.kept_ratio,
+        "layers": [asdict(layer) for layer in pruned.layers],
+        "output_changes": [asdict(change) for change in changes],
+    }
