@@ -22,7 +22,7 @@ from ppsim.workload.model import Array, Model
 from ppsim.workload.partitioned import PartitionedGraph
 
 #: the ridge, as a share of the mean square of what a layer reads
-RIDGE = 1e-3
+RIDGE = 1e-2
 #: numbers of a layer's left operand that are made at once
 AT_ONCE = 2**26
 Matrix = npt.NDArray[np.float64]

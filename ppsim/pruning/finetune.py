@@ -27,7 +27,7 @@ class Schedule:
     """How long and how fast to learn: the rate falls from `rate` to zero as half a cosine."""
 
     epochs: int = 3
-    rate: float = 1e-3
+    rate: float = 2e-3
     batch: int = 128
     temperature: float = 2.0
 

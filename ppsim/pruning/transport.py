@@ -109,7 +109,7 @@ def _solved(gain: Floats, lowest: Integers, highest: Integers, prices: Floats | 
     if prices is None or _excess(gain, prices, lowest, highest) > gain.shape[1] // FAR:
         prices = _sample_prices(gain, lowest, highest)
     prices = _swept(gain, prices, lowest, highest)
-    return _repaired(gain, (gain - prices[:, None]).argmax(axis=0), prices, lowest, highest)
+    return _repaired(gain, prices, lowest, highest)
 
 
 def _sample_prices(gain: Floats, lowest: Integers, highest: Integers) -> Floats:
@@ -165,15 +165,15 @@ def _balancing_price(margins: Floats, lowest: int, highest: int) -> float:
     return float(np.partition(margins, around)[around].sum()) / 2
 
 
-def _repaired(gain: Floats, parts: Integers, prices: Floats, lowest: Integers, highest: Integers) -> Assignment:
-    """An optimum within the bounds, from an assignment that is optimal for its sizes and where units prefer to be.
+def _repaired(gain: Floats, prices: Floats, lowest: Integers, highest: Integers) -> Assignment:
+    """An optimum within the bounds, from units where they prefer to be at the prices.
 
     There are at most as many augmentations as units: shortest paths only get longer, and to take back a change of a
     size would need a shorter one, so that each size only grows or only shrinks.
     """
     count, units = gain.shape
     tolerance = -TOLERANCE * gain.min()
-    parts = parts.copy()
+    parts = (gain - prices[:, None]).argmax(axis=0)
     loads = np.bincount(parts, minlength=count)
     moves = np.stack([_cheapest_moves(gain, parts, p, np.arange(count)) for p in range(count)])
     for _ in range(units + 1):

@@ -14,10 +14,11 @@ import numpy.typing as npt
 from ppsim.pruning.methods.contiguous import contiguous
 from ppsim.pruning.methods.contract import Parts, Problem
 from ppsim.pruning.methods.random import random
+from ppsim.pruning.methods.spectral import spectral
 from ppsim.pruning.transport import assign
 
-#: shuffled starts beside the contiguous one, and sweeps after which the best of them is known
-RANDOM_STARTS, FIRST_SWEEPS = 4, 4
+#: shuffled starts beside the contiguous and the spectral one, and sweeps after which the best of them is known
+RANDOM_STARTS, FIRST_SWEEPS = 2, 4
 #: what a sweep must gain to be followed by another, as a share of all saliency: above what rounding alone can gain
 LEAST_GAIN = 1e-6
 MOST_SWEEPS = 200
@@ -30,7 +31,7 @@ def alternating(problem: Problem) -> tuple[Parts, ...]:
         return start
     seeds = np.random.SeedSequence(problem.seed).generate_state(RANDOM_STARTS)
     shuffled = (random(Problem(problem.parts, problem.atoms, seed=int(seed))) for seed in seeds)
-    begun = [climb(problem, begin, FIRST_SWEEPS) for begin in (start, *shuffled)]
+    begun = [climb(problem, begin, FIRST_SWEEPS) for begin in (start, spectral(problem), *shuffled)]
     return climb(problem, max(begun, key=problem.retained), MOST_SWEEPS)
 
 

@@ -31,9 +31,8 @@ def metis(problem: Problem) -> tuple[Parts, ...]:
     first = np.concatenate(([0], np.cumsum(problem.atoms)))
     pointers, neighbours, weights = _graph(problem, first)
     options = pymetis.Options(seed=problem.seed % 2**31, ufactor=1)
-    _, found = pymetis.part_graph(
-        problem.parts, xadj=pointers, adjncy=neighbours, eweights=weights, options=options, recursive=False
-    )
+    adjacency = pymetis.CSRAdjacency(pointers, neighbours)
+    _, found = pymetis.part_graph(problem.parts, adjacency, eweights=weights, options=options, recursive=False)
     parts = np.asarray(found)
     return tuple(
         assign(np.eye(problem.parts)[parts[first[axis] : first[axis + 1]]], *problem.bounds(axis)).parts

@@ -21,16 +21,15 @@ def built(drafts: Sequence[Draft], name: str, input_shape: Shape) -> Model:
     names = _names(drafts)
     layers: list[Layer] = []
     tensors: dict[str, Mapping[str, Array]] = {}
-    weights: dict[str, Array] = {}
+    seen: list[Array] = []
     before = INPUT
     for draft in drafts:
         layer, arrays = draft.layer, draft.tensors
         if isinstance(layer, Embedding):
             layer, arrays = _embedding(layer, arrays)
-        elif isinstance(layer, Linear) and draft.origin is not None:
-            layer = replace(layer, tied=_is(weights.get(draft.origin), arrays["weight"]))
-        if draft.origin is not None:
-            weights.setdefault(draft.origin, arrays.get("weight", arrays.get("table0", np.empty(0))))
+            seen.append(arrays["table0"])
+        elif isinstance(layer, Linear):
+            layer = replace(layer, tied=any(_same(array, arrays["weight"]) for array in seen))
         sources = tuple(INPUT if source == INPUT else names[source] for source in draft.sources)
         called = names[draft.key]
         layers.append(replace(layer, name=called, inputs=() if sources == (before,) else sources))
@@ -40,9 +39,9 @@ def built(drafts: Sequence[Draft], name: str, input_shape: Shape) -> Model:
     return Model(LayerGraph(name, input_shape, tuple(layers)), tensors)
 
 
-def _is(first: Array | None, weight: Array) -> bool:
-    """Whether weights are those of a layer before, unchanged."""
-    return first is not None and np.array_equal(first, weight)
+def _same(table: Array, weight: Array) -> bool:
+    """Whether the weights of a layer are the words of an embedding."""
+    return table.shape == weight.shape and np.array_equal(table, weight)
 
 
 def _names(drafts: Sequence[Draft]) -> dict[str, str]:

@@ -42,8 +42,7 @@ class Draft:
     """A layer to be.
 
     `layer.name` is what it would be called; `parameter` is the better name that its weights give it, or None, and
-    `borrowed` the one that a bias or a scale folded into it gives. Sources are keys of drafts. `origin` is the
-    initialiser that its weights were made from, or None.
+    `borrowed` the one that a bias or a scale folded into it gives. Sources are keys of drafts.
     """
 
     key: str
@@ -53,7 +52,6 @@ class Draft:
     node: Node
     parameter: str | None = None
     borrowed: str | None = None
-    origin: str | None = None
 
 
 @dataclass
@@ -81,10 +79,9 @@ class Sketch:
         except InputError as error:
             raise node.wrong(str(error)) from None
         key = f"#{len(self.drafts)}"
-        origin = weights.origin if weights else None
         sources = tuple(operand.source for operand in operands)
-        named = parameter_name(origin)
-        self.drafts.append(Draft(key, layer, sources, tensors or {}, node, parameter=named, origin=origin))
+        named = parameter_name(weights.origin if weights else None)
+        self.drafts.append(Draft(key, layer, sources, tensors or {}, node, parameter=named))
         return Activation(key, shape, layout(shape))
 
     def in_place(

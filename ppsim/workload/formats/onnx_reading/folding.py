@@ -65,12 +65,12 @@ class _Fold:
             if before is None or not self._alone(before.key) or not isinstance(before.layer, Embedding):
                 raise draft.node.wrong("adds a table to an embedding that is read elsewhere too")
             self._replace(draft, _with_rows(before, layer, draft.tensors["rows"]))
-        elif isinstance(layer, BatchNorm) and before is not None and self._alone(before.key):
-            target = self._into(before, draft)
+        elif isinstance(layer, BatchNorm):
+            target = self._into(before, draft) if before is not None and self._alone(before.key) else None
             if target is not None:
                 self._replace(draft, target)
             elif draft.node.op != _NORM and not _changes(draft):
-                self._replace(draft, before)
+                self._forget(draft)
             else:
                 self.kept[draft.key] = draft
         else:
@@ -100,14 +100,19 @@ class _Fold:
     def _replace(self, draft: Draft, target: Draft) -> None:
         """`target` in its own place, and the layer before `draft` in the place of `draft`."""
         self.kept[target.key] = target
+        self._forget(draft)
+
+    def _forget(self, draft: Draft) -> None:
+        """The layer before `draft` in the place of `draft`."""
         source = draft.sources[0]
         self.merged[draft.key] = source
-        self.readers[source] = self.readers.get(draft.key, [])
+        others = [key for key in self.readers[source] if key != draft.key]
+        self.readers[source] = others + self.readers.get(draft.key, [])
 
     def _select(self, draft: Draft, layer: Selected) -> None:
         """A layer of the selected units alone; the first selection takes the layer of all units out."""
         source = draft.sources[0]
-        if source in self.kept:
+        if source not in self.parted:
             self._take_apart(source, draft)
         whole = self.parted[source]
         units = list(layer.units)
@@ -122,6 +127,8 @@ class _Fold:
 
     def _take_apart(self, source: str, draft: Draft) -> None:
         """Take a layer out whose units are read in parts; raises InputError where not all readers take their own."""
+        if source not in self.kept:
+            raise draft.node.wrong("takes some units of the input; feed what is taken")
         whole = self.kept[source]
         parts = [self.all[key].layer for key in self.readers[source] if key != _OUTPUT]
         units = [unit for part in parts if isinstance(part, Selected) for unit in part.units]

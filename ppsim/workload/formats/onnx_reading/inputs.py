@@ -132,8 +132,6 @@ def _activation(one: Input, nodes: Sequence[Node]) -> Activation:
             return held((one.shape[2], 1, one.shape[1]), 2, 0)
         return held((one.shape[1], 1, one.shape[2]), 0, 2)
     if rank == 3:
-        if turned == {(0, 2, 1)}:
-            return held((one.shape[1], one.shape[2]), 0, 1)
         return held((one.shape[2], one.shape[1]), 1, 0)
     if rank == 4:
         if turned == {(0, 3, 1, 2)}:

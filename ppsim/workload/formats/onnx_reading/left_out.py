@@ -14,7 +14,8 @@ from ppsim.workload.formats.onnx_reading.values import Activation, Constant, Val
 if TYPE_CHECKING:
     from onnx import TypeProto
 
-_FLOAT = 1
+#: types of activations that are tried: float32, and those of quantised ones and masks, where more has been left out
+_KINDS = (1, 2, 3, 9)
 
 
 def keeps_shape(node: Node, shapes: Mapping[str, tuple[int, ...]], error: UnsupportedError) -> Activation:
@@ -42,20 +43,23 @@ def _inferred(node: Node) -> tuple[int, ...] | None:
     names = ["" if one is None else f"i{number}" for number, one in enumerate(node.operands)]
     outputs = [f"o{number}" for number in range(len(node.outputs))]
     proto = NodeProto(op_type=node.op, input=names, output=outputs, attribute=node.attributes.values())
-    types = {name: _type(one) for name, one in zip(names, node.operands, strict=True) if one is not None}
-    try:
-        schema = defs.get_schema(node.op, min(node.opset, defs.onnx_opset_version()), "")
-        made = shape_inference.infer_node_outputs(schema, proto, types)
-        dims = made["o0"].tensor_type.shape.dim
-    except Exception:  # C++ code with many kinds of errors, all of which mean that the shape is not known
-        return None
-    return tuple(dim.dim_value for dim in dims)
+    values = {name: one for name, one in zip(names, node.operands, strict=True) if one is not None}
+    for kind in _KINDS:
+        try:
+            schema = defs.get_schema(node.op, min(node.opset, defs.onnx_opset_version()), "")
+            types = {name: _type(value, kind) for name, value in values.items()}
+            made = shape_inference.infer_node_outputs(schema, proto, types)["o0"].tensor_type
+        except Exception:  # C++ code with many kinds of errors, all of which mean that the shape is not known
+            continue
+        if made.HasField("shape"):
+            return tuple(dim.dim_value for dim in made.shape.dim)
+    return None
 
 
-def _type(value: Value) -> TypeProto:
+def _type(value: Value, kind: int) -> TypeProto:
     from onnx import helper
 
     if isinstance(value, Constant):
         return helper.make_tensor_type_proto(helper.np_dtype_to_tensor_dtype(value.array.dtype), value.array.shape)
     assert isinstance(value, Activation)
-    return helper.make_tensor_type_proto(_FLOAT, value.outer)
+    return helper.make_tensor_type_proto(kind, value.outer)

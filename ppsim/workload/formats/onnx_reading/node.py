@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ppsim.documents import quote
+from ppsim.documents import MAX_QUOTE, quote
 from ppsim.errors import InputError
 from ppsim.workload.formats.onnx_reading.opening import plain
 from ppsim.workload.formats.onnx_reading.values import Activation, Constant, Value
@@ -43,7 +43,8 @@ class Node:
 
     def __str__(self) -> str:
         """As errors call it."""
-        return f"node {quote(self.name)} ({self.op if len(self.op) <= 80 else quote(self.op)})"
+        op = self.op if self.op.isprintable() and len(self.op) <= MAX_QUOTE else quote(self.op)
+        return f"node {quote(self.name)} ({op})"
 
     def wrong(self, reason: str) -> InputError:
         """The error of a node that makes no sense, or stands for work that must not be left out."""

@@ -67,7 +67,8 @@ class ExternalFiles:
             if not path.is_file():
                 raise InputError(f"its numbers are in {quote(location)}, and there is no such file")
         except (OSError, RuntimeError) as error:
-            raise InputError(f"its numbers are in {quote(location)}, which cannot be read: {error}") from None
+            why = getattr(error, "strerror", None) or "it leads in a circle"
+            raise InputError(f"its numbers are in {quote(location)}, which cannot be read: {why}") from None
         return path
 
     def _content(self, path: Path, offset: int, size: int) -> bytes:

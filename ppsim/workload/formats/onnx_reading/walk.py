@@ -40,7 +40,12 @@ def walked(graph: GraphProto, initialisers: Initialisers, opset: int, lenient: b
     Raises InputError naming the node, or the tensor, that cannot be read.
     """
     outputs = [plain(info.name, "an output's name") for info in graph.output]
-    nodes = _live(_rewritten(_nodes(graph, initialisers, opset), initialisers), outputs)
+    nodes = _nodes(graph, initialisers, opset)
+    made = {name for node in nodes for name in node.outputs} | {info.name for info in graph.input}
+    for name in outputs:
+        if name not in made and name not in initialisers:
+            raise InputError(f"output {quote(name)} is made by no node")
+    nodes = _live(_rewritten(nodes, initialisers), outputs)
     given = [declared(info) for info in graph.input if plain(info.name, "an input's name") not in initialisers]
     values = fed(given, nodes)
     (shape,) = (value.shape for value in values.values() if isinstance(value, Activation))
@@ -138,7 +143,7 @@ class _Walk:
         """The value of a tensor; raises InputError where there is none."""
         if name not in self.values:
             if name not in self.initialisers:
-                raise InputError(f"{quote(name)} is made by no node, or by one that does not make it here")
+                raise InputError(f"{quote(name)} is an output of a node that does not make it here")
             self.values[name] = self.initialisers[name]
             self.budget.grow(self.initialisers[name])
         return self.values[name]
@@ -179,6 +184,6 @@ def _declared_shapes(graph: GraphProto) -> dict[str, tuple[int, ...]]:
     found = {}
     for info in (*graph.value_info, *graph.output):
         dims = info.type.tensor_type.shape.dim
-        if all(dim.HasField("dim_value") for dim in dims[1:]):
+        if info.type.tensor_type.HasField("shape") and all(dim.HasField("dim_value") for dim in dims[1:]):
             found[str(info.name)] = tuple(dim.dim_value or 1 for dim in dims)
     return found

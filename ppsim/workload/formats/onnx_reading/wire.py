@@ -13,44 +13,56 @@ from ppsim.errors import InputError
 
 MAX_NODES = 100_000
 #: fields of all messages: nodes, their inputs, outputs and attributes, what says where a node comes from
-MAX_FIELDS = 2**23
+MAX_FIELDS = 2**22
+#: as deep as protobuf itself goes
+MAX_DEPTH = 100
 
-_VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
+_VARINT, _BYTES = 0, 2
+#: kinds of field of a fixed number of bytes
+_FIXED = {1: 8, 5: 4}
 #: protobuf's C++ types of integers: a packed list of them takes up to eight times its bytes
 _INTEGERS = {1, 2, 3, 4}
 
 
 def check(content: bytes, declared: Any) -> None:
     """Raise InputError where bytes are no message as `declared`, a protobuf descriptor, or one of too many parts."""
-    fields = nodes = 0
-    open_messages = [(declared, 0, len(content))]
-    while open_messages:
-        message, at, end = open_messages.pop()
-        messages, integers = _parts(message)
-        while at < end:
-            fields += 1
-            tag, at = _varint(content, at, end)
-            kind, number = tag & 7, tag >> 3
-            if kind == _VARINT:
-                _, at = _varint(content, at, end)
-                continue
-            if kind == _BYTES:
-                size, at = _varint(content, at, end)
-            elif kind in (_EIGHT_BYTES, _FOUR_BYTES):
-                size = 8 if kind == _EIGHT_BYTES else 4
-            else:
-                raise InputError("is no ONNX model: its bytes are no protobuf message")
-            if size > end - at:
-                raise InputError("is no ONNX model, or ends too early: a part of it is longer than what is left")
-            if kind == _BYTES and number in messages:
-                inside = messages[number]
-                nodes += inside.name == "NodeProto"
-                open_messages.append((inside, at, at + size))
-            elif kind == _BYTES and number in integers:
-                fields += size // 8
+    fields = nodes = at = 0
+    end = len(content)
+    messages, integers = _parts(declared)
+    around: list[tuple[Any, int]] = []  # the messages that the one at hand is in, and where they end
+    while True:
+        while at == end:
+            if not around:
+                return
+            declared, end = around.pop()
+            messages, integers = _parts(declared)
+        fields += 1
+        tag, at = _varint(content, at, end)
+        kind, number = tag & 7, tag >> 3
+        if kind == _BYTES:
+            size, at = _varint(content, at, end)
+        elif kind == _VARINT:
+            size = 0
+            _, at = _varint(content, at, end)
+        elif kind in _FIXED:
+            size = _FIXED[kind]
+        else:
+            raise InputError("is no ONNX model: its bytes are no protobuf message")
+        if size > end - at:
+            raise InputError("is no ONNX model, or ends too early: a part of it is longer than what is left")
+        if kind == _BYTES and number in messages:
+            around.append((declared, end))
+            declared, end = messages[number], at + size
+            messages, integers = _parts(declared)
+            nodes += declared.name == "NodeProto"
+        else:
+            fields += size // 8 if kind == _BYTES and number in integers else 0
             at += size
-            if nodes > MAX_NODES or fields > MAX_FIELDS:
-                raise InputError(f"has more than {MAX_NODES} nodes or {MAX_FIELDS} fields; larger models are not read")
+        if nodes > MAX_NODES or fields > MAX_FIELDS or len(around) > MAX_DEPTH:
+            raise InputError(
+                f"has more than {MAX_NODES} nodes, {MAX_FIELDS} fields, or {MAX_DEPTH} messages in one another; larger "
+                f"models are not read"
+            )
 
 
 @lru_cache(maxsize=64)
@@ -64,6 +76,8 @@ def _parts(declared: Any) -> tuple[dict[int, Any], frozenset[int]]:
 
 def _varint(content: bytes, at: int, end: int) -> tuple[int, int]:
     """The integer that begins at a place, and the place after it."""
+    if at < end and (byte := content[at]) < 128:  # most are short
+        return byte, at + 1
     value = shift = 0
     while at < end and shift < 64:
         byte = content[at]

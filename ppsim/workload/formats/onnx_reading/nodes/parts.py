@@ -16,8 +16,6 @@ from ppsim.workload.model import Array
 def concat(node: Node, sketch: Sketch) -> Activation:
     """Concat of activations along their channels or features."""
     operands = tuple(node.activation(index) for index in range(len(node.operands)))
-    if not operands:
-        raise node.wrong("joins nothing")
     first = operands[0]
     where = node.axis(node.integer("axis", 1), len(first.outer))
     rest = first.layout[:where] + first.layout[where + 1 :]
