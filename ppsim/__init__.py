@@ -32,6 +32,7 @@ _PUBLIC = {
     "load_energy_table": "ppsim.hardware.documents",
     "load_memories": "ppsim.hardware.memories",
     "load_model": "ppsim.workload.loading",
+    "load_network": "ppsim.pruning.prune",
     "load_partitioned": "ppsim.workload.partitioned_documents",
     "load_system": "ppsim.hardware.documents",
     "load_workload": "ppsim.workload.documents",

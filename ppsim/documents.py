@@ -131,28 +131,35 @@ def _loader() -> Any:
 def read_json(path: Path, format_tag: str, max_bytes: int) -> dict[str, Any]:
     """The mapping in a JSON document of up to `max_bytes` that carries `"format": format_tag`.
 
-    Numbers that JSON does not know, and integers of more than 18 digits, come out as floats, which a document's fields
-    for integers refuse, with their key. Raises InputError naming the file.
+    Raises InputError naming the file, as `parse_json` does.
     """
-    content = _content(path, format_tag, max_bytes)
+    return parse_json(_content(path, format_tag, max_bytes), str(path), format_tag)
+
+
+def parse_json(content: bytes, source: str, format_tag: str) -> dict[str, Any]:
+    """The mapping in the bytes of a JSON document that carries `"format": format_tag`.
+
+    Numbers that JSON does not know, and integers of more than 18 digits, come out as floats, which a document's fields
+    for integers refuse, with their key. Raises InputError that begins with `source`.
+    """
     nodes = sum(content.count(sign) for sign in (b"[", b"{", b":"))
     if nodes > MAX_NODES:
-        raise InputError(f"{path}: {nodes} lists, mappings and keys; {format_tag} files go up to {MAX_NODES}")
+        raise InputError(f"{source}: {nodes} lists, mappings and keys; {format_tag} files go up to {MAX_NODES}")
     try:
         document = json.loads(content.decode("utf-8"), object_pairs_hook=_keys_once, parse_int=_integer)
         deep = _depth(document) > MAX_DEPTH
     except UnicodeDecodeError:
-        raise InputError(f"{path}: is not UTF-8 text; a {format_tag} document in JSON is expected") from None
+        raise InputError(f"{source}: is not UTF-8 text; a {format_tag} document in JSON is expected") from None
     except RecursionError:
         deep = True
     except ValueError as error:
-        raise InputError(f"{path}: is not valid JSON: {' '.join(str(error).split())}") from None
+        raise InputError(f"{source}: is not valid JSON: {' '.join(str(error).split())}") from None
     if deep:
-        raise InputError(f"{path}: is not valid: nested more than {MAX_DEPTH} deep")
+        raise InputError(f"{source}: is not valid: nested more than {MAX_DEPTH} deep")
     if not isinstance(document, dict):
-        raise InputError(f"{path}: holds no mapping; a {format_tag} document is expected")
+        raise InputError(f"{source}: holds no mapping; a {format_tag} document is expected")
     if document.get("format") != format_tag:
-        raise InputError(f"{path}: format: must be {format_tag!r}")
+        raise InputError(f"{source}: format: must be {format_tag!r}")
     return document
 
 

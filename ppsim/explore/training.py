@@ -7,7 +7,7 @@ images held back from training; test images are not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ppsim.errors import InputError
 from ppsim.extras import needs
 from ppsim.pruning.output_change import results_of
-from ppsim.pruning.torch_network import forward, numbers_of
+from ppsim.pruning.torch_network import Numbers, forward, numbers_of
 from ppsim.workload.evaluation import input_shape, outputs_of
 from ppsim.workload.graph import INPUT, LayerGraph
 from ppsim.workload.layers import Conv, Linear
@@ -112,11 +112,11 @@ def _started(graph: LayerGraph, seed: int) -> Model:
     return Model(graph, tensors)
 
 
-def _rounded(graph: LayerGraph, numbers: object) -> Model:
+def _rounded(graph: LayerGraph, numbers: Mapping[str, Numbers]) -> Model:
     return Model(
         graph,
         {
-            layer: {name: tensor.detach().half().float().numpy() for name, tensor in tensors.items()}
-            for layer, tensors in numbers.items()  # type: ignore[attr-defined]
+            layer: {name: tensor.detach().half().numpy() for name, tensor in tensors.items()}
+            for layer, tensors in numbers.items()
         },
     )

@@ -7,7 +7,7 @@ wish: that of the first partitioned layer that reads any of them, or else of the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ppsim.mapping.layout import Interval, Intervals
-from ppsim.workload.graph import LayerGraph
-from ppsim.workload.layer import Layer, Shapes
+from ppsim.workload.graph import INPUT, LayerGraph
 from ppsim.workload.partitioned import PartitionedGraph, starts
 
 Numbers = npt.NDArray[np.int64]
@@ -67,14 +66,19 @@ def wishes_of(net: LayerGraph | PartitionedGraph, accelerators: int) -> dict[str
     found: dict[str, Wish] = {}
     if accelerators == 1 or not isinstance(net, PartitionedGraph):
         return found
-    ties = _ties(net.graph)
+    readers: dict[str, list[str]] = {}
+    for reader, sources in net.graph.sources.items():
+        for source in sources:
+            readers.setdefault(source, []).append(reader)
     for name, wish in _stated(net, accelerators):
         waiting = [(name, wish)]
         while waiting:
             name, wish = waiting.pop()
             if name not in found:
                 found[name] = wish
-                waiting += [(tie.other, tie.carried(wish)) for tie in ties.get(name, ()) if tie.other not in found]
+                waiting += [
+                    (tie.other, tie.carried(wish)) for tie in _ties(net.graph, name, readers) if tie.other not in found
+                ]
     return found
 
 
@@ -121,25 +125,25 @@ def _parts(assignment: tuple[int, ...] | None, sizes: tuple[int, ...]) -> Number
     return np.repeat(np.arange(len(sizes)), sizes) if assignment is None else np.array(assignment, dtype=np.int64)
 
 
-def _ties(graph: LayerGraph) -> dict[str, list[_Tie]]:
-    """By tensor: which units of others its units are, from a layer to what it reads and back."""
-    found: dict[str, list[_Tie]] = {}
-    for layer in graph.layers:
-        shapes, units = graph.input_shapes_of(layer.name), graph.shapes[layer.name][0]
-        read = [shape[0] for shape in shapes]
-        spans = _spans(layer, shapes, units)
-        for source, count, (low, high, blocks) in zip(graph.sources[layer.name], read, spans, strict=False):
-            found.setdefault(layer.name, []).append(_Tie(source, low, high, blocks, count))
-            if high - low == units:
-                found.setdefault(source, []).append(_Tie(layer.name, 0, count, blocks, units))
-    return found
+def _ties(graph: LayerGraph, tensor: str, readers: Mapping[str, list[str]]) -> Iterator[_Tie]:
+    """Which units of what a layer reads, and of what layers make that read it, the units of its output are."""
+    if tensor != INPUT:
+        shapes = graph.input_shapes_of(tensor)
+        for source, shape, span in zip(graph.sources[tensor], shapes, _spans(graph, tensor), strict=False):
+            yield _Tie(source, *span, shape[0])
+    for reader in readers.get(tensor, ()):
+        units = graph.shapes[reader][0]
+        for source, (low, high, blocks) in zip(graph.sources[reader], _spans(graph, reader), strict=False):
+            if source == tensor and high - low == units:
+                yield _Tie(reader, 0, graph.shapes[tensor][0], blocks, units)
 
 
-def _spans(layer: Layer, shapes: Shapes, units: int) -> list[tuple[int, int, int]]:
+def _spans(graph: LayerGraph, name: str) -> list[tuple[int, int, int]]:
     """(low, high, blocks) for each input of a layer that keeps units, none for others.
 
     Output units `low` to `high` are those of the input, in `blocks` blocks.
     """
+    layer, shapes, units = graph[name], graph.input_shapes_of(name), graph.shapes[name][0]
     read = [shape[0] for shape in shapes]
     product = layer.gemm(shapes, 1)
     if layer.free:

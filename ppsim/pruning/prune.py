@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from ppsim.documents import quote
 from ppsim.errors import InputError
 from ppsim.pruning.block_order import in_block_order
 from ppsim.pruning.compensation import compensate
@@ -15,11 +16,13 @@ from ppsim.pruning.keep import moved_bytes
 from ppsim.pruning.masks import mask_of, masked, masks_of
 from ppsim.pruning.partition import partition
 from ppsim.pruning.saliency import Saliency, saliencies_of
-from ppsim.workload.formats import write_model_file
+from ppsim.workload.formats import read_model_file, write_model_file
 from ppsim.workload.formats.npz import write_arrays
+from ppsim.workload.graph import LayerGraph
+from ppsim.workload.loading import model_of_file
 from ppsim.workload.model import Array, Model
 from ppsim.workload.partitioned import PartitionedGraph
-from ppsim.workload.partitioned_documents import partitioned_to_text, save_partitioned
+from ppsim.workload.partitioned_documents import partitioned_from_text, partitioned_to_text, save_partitioned
 
 Progress = Callable[[int, int], None]
 
@@ -63,6 +66,7 @@ def prune(
     slack: float = 0.0,
     seed: int = 0,
     calibration: Array | None = None,
+    reduce: str | None = None,
     compensated: bool = True,
     progress: Progress | None = None,
 ) -> Pruned:
@@ -71,7 +75,7 @@ def prune(
     With `calibration` inputs, (N, ...), what is left is fitted by least squares (`compensate`), unless `compensated` is
     False. `progress` is called with the layers fitted and to fit. Raises InputError as `partition` does.
     """
-    net = partition(model, parts, layers, None, method, saliency, keep, slack, seed, calibration)
+    net = partition(model, parts, layers, None, method, saliency, keep, slack, seed, calibration, reduce)
     found = saliencies_of(model.graph, tuple(net.layers), model, saliency, calibration)
     if calibration is not None and compensated:
         left = compensate(model, net, calibration, progress=progress)
@@ -121,3 +125,28 @@ def export(pruned: Pruned, path: str | Path) -> None:
     """
     ordered = in_block_order(pruned.model, pruned.net)
     write_model_file(path, ordered.model, partitioned_to_text(ordered.net, str(path)))
+
+
+def load_network(path: str | Path, lenient: bool = False) -> LayerGraph | PartitionedGraph:
+    """The network in a model file, cut into parts if the file says that it was pruned so, at batch 1.
+
+    Raises InputError for a file that cannot be used, and where weights that were pruned are not zero: then the file was
+    changed afterwards, and its blocks are no longer all there is to compute.
+    """
+    file = read_model_file(path, lenient)
+    model = model_of_file(file, path)
+    if file.document is None:
+        return model.graph
+    stored = partitioned_from_text(file.document, str(path))
+    try:
+        net = replace(stored, graph=model.graph)
+    except InputError as error:
+        raise InputError(f"{path}: its cut does not fit its network: {error}") from None
+    for name, mask in masks_of(net).items():
+        left = np.count_nonzero(model.weight(name)[~mask])
+        if left:
+            raise InputError(
+                f"{path}: layer {quote(name)}: {left} weights between parts are not zero, so it was changed after it "
+                "was pruned; prune it again"
+            )
+    return net if net.layers else net.graph

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ppsim.documents import MAX_QUOTE, quote
+from ppsim.documents import MAX_QUOTE, names, packaged, quote
 from ppsim.errors import InputError
-from ppsim.workload.documents import load_workload
+from ppsim.workload.documents import WORKLOADS, load_workload
 from ppsim.workload.formats import FORMATS, is_model_file, read_model_file, write_model_file
 from ppsim.workload.formats.contract import ModelFile
 from ppsim.workload.graph import LayerGraph
@@ -19,9 +19,9 @@ def load_model(source: str | Path, weights: str | Path | None = None, batch: int
     """A network with its trained numbers, for `batch` inputs.
 
     `source` is a file that holds both (.onnx; .safetensors or .npz with a document), or the name or path of a workload,
-    whose numbers are in the file `weights` then: arrays named "layer.tensor", in the layouts of `Layer.tensors`, as a
-    state_dict of PyTorch names those of linear layers and convolutions. `lenient` leaves out nodes of a file that ppsim
-    has no layer for, where that keeps all shapes.
+    whose numbers are in the file `weights` then (None: those that ship with ppsim, of a few networks): arrays named
+    "layer.tensor", in the layouts of `Layer.tensors`, as a state_dict of PyTorch names those of linear layers and
+    convolutions. `lenient` leaves out nodes of a file that ppsim has no layer for, where that keeps all shapes.
 
     Raises InputError naming the file, and the first array in it that belongs to no layer or is missing.
     """
@@ -30,7 +30,7 @@ def load_model(source: str | Path, weights: str | Path | None = None, batch: int
             raise InputError(f"{source}: brings its own weights; leave out the weights {quote(str(weights))}")
         return model_of_file(read_model_file(source, lenient), source, batch)
     if weights is None:
-        raise InputError(f"{source}: has no trained numbers; give weights too: a {_accepted()} file")
+        weights = _shipped(str(source))
     graph = load_workload(str(source), batch)
     return _model(graph, read_model_file(weights, lenient), weights)
 
@@ -67,6 +67,15 @@ def _model(graph: LayerGraph, file: ModelFile, path: str | Path) -> Model:
             some = ", ".join(wanted)[: 2 * MAX_QUOTE]
             raise InputError(f"{path}: tensor {quote(name)} belongs to no layer of {graph.name}; it has: {some}")
     return model_of(graph, file.tensors, str(path))
+
+
+def _shipped(name: str) -> Path:
+    """The trained numbers that ship with a network of ppsim's."""
+    path = packaged(WORKLOADS) / "trained" / f"{name}.safetensors"
+    if name not in names(WORKLOADS) or not path.is_file():
+        some = ", ".join(sorted(file.stem for file in path.parent.glob("*.safetensors")))
+        raise InputError(f"{name}: has no trained numbers; give weights too: a {_accepted()} file (shipped: {some})")
+    return path
 
 
 def _accepted() -> str:

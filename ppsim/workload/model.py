@@ -56,8 +56,8 @@ class Model:
             raise InputError(f"{where}: holds NaN or infinite numbers; trained weights are finite")
 
     def weight(self, layer: str) -> Array:
-        """Weights of a linear layer or convolution: (outputs, inputs / groups, kernel ...)."""
-        return self.tensors[layer]["weight"]
+        """Weights of a linear layer or convolution in float32: (outputs, inputs / groups, kernel ...)."""
+        return np.asarray(self.tensors[layer]["weight"], dtype=np.float32)
 
     def with_tensors(self, changed: Mapping[str, Tensors]) -> Model:
         """The same network with other arrays in the layers named."""

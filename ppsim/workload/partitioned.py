@@ -308,6 +308,10 @@ class PartitionedGraph:
         """The same cut for another batch."""
         return replace(self, graph=self.graph.with_batch(batch))
 
+    def for_run(self, batch: int, bits: int | None, sequence: int | None) -> PartitionedGraph:
+        """The same cut for `batch` inputs of `bits`-bit words, with `sequence` positions (None: as it is)."""
+        return replace(self, graph=self.graph.for_run(batch, bits, sequence))
+
     def stretches(self) -> tuple[PartitionedGraph, ...]:
         """The partitioned layers alone: one network for each run of them that nothing but pointwise layers interrupts.
 

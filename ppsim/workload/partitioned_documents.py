@@ -7,7 +7,6 @@ dense weights. The batch, the width of weights and the length of sequences are a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,8 +16,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from pydantic import Discriminator, FailFast, Field, Tag, TypeAdapter
 
-from ppsim import documents as reading
-from ppsim.documents import MAX_KEYS, names, quote, read_json, validate
+from ppsim.documents import MAX_KEYS, names, parse_json, quote, read_json, validate
 from ppsim.errors import InputError
 from ppsim.specification import Specification
 from ppsim.storage import write_bytes
@@ -227,26 +225,12 @@ def partitioned_from_text(text: str, source: str) -> PartitionedGraph:
     `source` names that file in errors. A workload that ppsim does not ship stands in the text, a path is refused; the
     limits are those of files. Raises InputError.
     """
-    document = validate(PartitionedDocument, _mapping(text, " ".join(source.split())), source)
+    content = text.encode("utf-8", "surrogatepass")
+    if len(content) > MAX_BYTES:
+        raise InputError(f"{source}: a document of {len(content)} bytes; {FORMAT} documents go up to {MAX_BYTES}")
     with _at(source):
+        document = validate(PartitionedDocument, parse_json(content, "its document", FORMAT), "its document")
         return _assembled(document, _network(document, None))
-
-
-def _mapping(text: str, source: str) -> dict[str, Any]:
-    """The mapping in a text, under the limits that `read_json` sets for files."""
-    size, nodes = len(text.encode("utf-8", "surrogatepass")), sum(text.count(sign) for sign in "[{:")
-    if size > MAX_BYTES or nodes > reading.MAX_NODES:
-        most = f"up to {MAX_BYTES} and {reading.MAX_NODES}"
-        raise InputError(f"{source}: its document has {size} bytes, {nodes} lists, mappings and keys; accepted: {most}")
-    try:
-        document = json.loads(text, object_pairs_hook=reading._keys_once, parse_int=reading._integer)
-        if reading._depth(document) > reading.MAX_DEPTH:
-            raise ValueError(f"nested more than {reading.MAX_DEPTH} deep")
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{source}: its document is not valid JSON: {error}") from None
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise InputError(f"{source}: its document is no mapping with the format {FORMAT!r}")
-    return document
 
 
 def _network(document: PartitionedDocument, folder: Path | None) -> LayerGraph:

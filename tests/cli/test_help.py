@@ -12,7 +12,7 @@ import ppsim
 from ppsim.analysis.uncertainty import MOST_DRAWS
 from ppsim.baselines import BASELINES, FEWEST
 
-COMMANDS = ("reproduce", "run", "gemm", "list", "show")
+COMMANDS = ("reproduce", "run", "gemm", "import", "prune", "accuracy", "list", "show")
 
 
 def test_help_names_the_commands(capsys: Capture) -> None:

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from ppsim.units import ceil_div
 from ppsim.workload.graph import LayerGraph
-from ppsim.workload.layers import Conv, Elementwise, Flatten, Layer, Linear
+from ppsim.workload.layer import Layer
+from ppsim.workload.layers import Conv, Elementwise, Flatten, Linear
 from ppsim.workload.partitioned import Kept, PartitionedGraph, PartitionedLayer, split_evenly
 from ppsim.workload.sparsity import DENSE, Sparsity
 

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 import ppsim
 from ppsim.workload.graph import LayerGraph
-from ppsim.workload.layers import Add, Concat, Conv, Elementwise, Flatten, Layer, Linear, MatMul, Pool, Softmax
+from ppsim.workload.layer import Layer
+from ppsim.workload.layers import Add, Concat, Conv, Elementwise, Flatten, Linear, MatMul, Pool, Softmax
 
 
 def fc(name: str, units: int = 4, *inputs: str) -> Linear:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import ppsim
 from ppsim.workload.gemm import Gemm, Window
+from ppsim.workload.layer import Shape
 from ppsim.workload.layers import (
     LAYER_TYPES,
     Add,
@@ -23,7 +24,7 @@ from ppsim.workload.layers import (
     Linear,
     MatMul,
     Pool,
-    Shape,
+    PRelu,
     Softmax,
 )
 
@@ -68,6 +69,22 @@ def test_convolution_shapes_are_positions_of_the_kernel(case):
     assert pool.vector_operations(((channels, height, width),), 3) == (
         3 * channels * sum(len(d) for d in down) * sum(len(a) for a in across)
     )
+
+
+@given(convolutions())
+def test_a_pool_with_ceil_counts_windows_that_the_end_cuts_off(case):
+    """As long as they begin inside the input or the padding before it, and would reach something new."""
+    layer, (channels, height, width) = case
+    pool = Pool(name="pool", kernel=layer.kernel, stride=layer.stride, padding=layer.padding, ceil=True)
+    shape = pool.output_shape(((channels, height, width),))
+    for size, out, kernel, stride, padding in zip(
+        (height, width), shape[1:], layer.kernel, layer.stride, layer.padding, strict=True
+    ):
+        whole = len(positions(size, kernel, stride, padding))
+        one_more = whole * stride < size + padding and (whole - 1) * stride + kernel < size + 2 * padding
+        assert out == whole + one_more
+        if one_more and not padding:  # the last window ends behind the input, the one before it does not reach the end
+            assert (out - 1) * stride + kernel > size > (out - 2) * stride + kernel
 
 
 @given(convolutions(), st.integers(1, 3))
@@ -312,6 +329,7 @@ EXAMPLES = (
     MatMul(name="x", over="units"),
     Pool(name="x", kernel=(1, 1)),
     Elementwise(name="x"),
+    PRelu(name="x"),
     BatchNorm(name="x"),
     LayerNorm(name="x"),
     Softmax(name="x"),
@@ -336,4 +354,4 @@ def test_a_layer_is_a_product_or_work_of_the_vector_unit_or_free():
     assert kinds["product"] == [Conv, Linear, MatMul]
     assert kinds["free"] == [Concat, Flatten]
     assert [type(layer) for layer in EXAMPLES if layer.between_activations] == [MatMul]
-    assert [type(layer) for layer in EXAMPLES if layer.pointwise] == [Elementwise, BatchNorm]
+    assert [type(layer) for layer in EXAMPLES if layer.pointwise] == [Elementwise, PRelu, BatchNorm]

@@ -18,6 +18,7 @@ from ppsim.workload.layers import (
     Linear,
     MatMul,
     Pool,
+    PRelu,
     Softmax,
 )
 
@@ -41,7 +42,8 @@ layers:
   - {name: c, type: conv, out_channels: 6, kernel: [3, 2], stride: [2, 1], padding: [1, 0], groups: 3, bias: false}
   - {name: n, type: batch_norm}
   - {name: r, type: elementwise, op: gelu}
-  - {name: p, type: pool, mode: average, kernel: [2, 2], stride: [1, 1]}
+  - {name: p, type: pool, mode: average, kernel: [2, 2], stride: [1, 1], ceil: true}
+  - {name: u, type: prelu}
   - {name: a, type: add, inputs: [r, c]}
   - {name: j, type: concat, inputs: [a, n, r]}
   - {name: f, type: flatten, inputs: [r]}
@@ -56,7 +58,8 @@ layers:
         Conv(name="c", out_channels=6, kernel=(3, 2), stride=(2, 1), padding=(1, 0), groups=3, bias=False),
         BatchNorm(name="n"),
         Elementwise(name="r", op="gelu"),
-        Pool(name="p", mode="average", kernel=(2, 2), stride=(1, 1)),
+        Pool(name="p", mode="average", kernel=(2, 2), stride=(1, 1), ceil=True),
+        PRelu(name="u"),
         Add(name="a", inputs=("r", "c")),
         Concat(name="j", inputs=("a", "n", "r")),
         Flatten(name="f", inputs=("r",)),
@@ -64,7 +67,7 @@ layers:
         Softmax(name="s"),
     )
     assert dict(net.shapes) == {
-        "input": (3, 8, 8), "c": (6, 4, 7), "n": (6, 4, 7), "r": (6, 4, 7), "p": (6, 3, 6), "a": (6, 4, 7),
+        "input": (3, 8, 8), "c": (6, 4, 7), "n": (6, 4, 7), "r": (6, 4, 7), "p": (6, 3, 6), "u": (6, 3, 6), "a": (6, 4, 7),
         "j": (18, 4, 7), "f": (168,), "l": (5,), "s": (5,),
     }  # fmt: skip
     attention = load(
@@ -116,7 +119,7 @@ layers:
         ("type: matmul, groups: 2", "layers.0.matmul.over: Field required"),
         ("type: matmul, over: time", "layers.0.matmul.over: Input should be 'units' or 'positions', got 'time'"),
         ("type: softmax, groups: 0", "layers.0.softmax.groups: Input should be greater than 0, got 0"),
-        ("type: layer_norm, epsilon: 1", "layers.0.layer_norm.epsilon: unknown key; accepted: name, inputs, type, op"),
+        ("type: layer_norm, eps: 1", "layers.0.layer_norm.eps: unknown key; accepted: name, inputs, type, op"),
         ("type: embedding, features: 4, entries: []", "layers.0.embedding.entries: Tuple should have at least 1"),
         ("type: add, inputs: [input]", "net: layer 'a': inputs: takes 2 to 16 inputs, got 1"),
         ("type: add, inputs: [input, b]", "net: layer 'a': inputs: 'b' is no layer; known so far: input"),
@@ -167,8 +170,8 @@ def test_every_layer_says_its_own_type():
     tags = [next(f.default for f in fields(layer) if f.name == "type") for layer in LAYER_TYPES]
     assert [tag.replace("_", "") for tag in tags] == [layer.__name__.lower() for layer in LAYER_TYPES]
     assert tags == [
-        "conv", "linear", "matmul", "pool", "elementwise", "batch_norm", "layer_norm", "softmax", "add", "concat",
-        "flatten", "embedding",
+        "conv", "linear", "matmul", "pool", "elementwise", "prelu", "batch_norm", "layer_norm", "softmax", "add",
+        "concat", "flatten", "embedding",
     ]  # fmt: skip
 
 

@@ -43,10 +43,11 @@ def accuracy(
     jobs: Jobs = None,
     json: JsonFile = None,
 ) -> None:
-    """Measure what partition pruning costs in accuracy, beside what it gains in time and energy.
+    """Measure accuracy after pruning beside speedup and energy.
 
-    Fully connected layers are cut into P parts. Accuracy is that of test images: one-shot, with what is left fitted by
-    least squares, and fine-tuned without labels. Takes a quarter of an hour for all of MNIST on two processors.
+    Fully connected layers are cut into P parts, which P accelerators run. Accuracy is that of test images: one-shot,
+    with what is left fitted by least squares, and fine-tuned without labels. All of MNIST takes a quarter of an hour on
+    two processors.
     """
     from ppsim.explore.accuracy import AccuracyExperiment, measure_accuracy, save_accuracy, trained_networks
     from ppsim.pruning.finetune import Schedule

@@ -65,6 +65,10 @@ def prune(
         str | None,
         typer.Option("--calibration", metavar="FILE", help="Inputs without labels (.npz), to fit what is left to."),
     ] = None,
+    reduce: Annotated[
+        str | None,
+        typer.Option("--reduce", metavar="GLOB", help="Of these layers, split by inputs and keep whole: a classifier."),
+    ] = None,
     compensated: Annotated[
         bool, typer.Option("--compensate/--no-compensate", help="Fit what is left to the calibration inputs.")
     ] = True,
@@ -74,7 +78,7 @@ def prune(
     ] = False,
     json: JsonFile = None,
 ) -> None:
-    """Cut a trained network into parts and remove the weights between them.
+    """Cut a trained network into parts, prune between them.
 
     Units are assigned to parts so that the weights that matter most stay. Writes the graph, and beside it masks and the
     order of units as .npz; --export writes the pruned model back, with its units in the order of their parts.
@@ -96,7 +100,7 @@ def prune(
     inputs = None if calibration is None else load_inputs(calibration, trained.graph)
     with progress(f"pruning {trained.graph.name}") as report:
         pruned = prune_model(
-            trained, parts, layers, method, saliency, keep, slack, seed, inputs, compensated, progress=report
+            trained, parts, layers, method, saliency, keep, slack, seed, inputs, reduce, compensated, report
         )
     changes = () if inputs is None else output_changes(trained, pruned.model, inputs)
     beside = save_pruned(pruned, target)

@@ -35,7 +35,7 @@ DRAWS = 1000
 
 def run(
     workload: Annotated[
-        str, typer.Argument(metavar="WORKLOAD", help="Name or file of a network, or file of a partitioned one.")
+        str, typer.Argument(metavar="WORKLOAD", help="Name or file of a network, partitioned or not; or .onnx.")
     ],
     system: SystemName,
     accelerators: Accelerators = None,
@@ -130,16 +130,25 @@ def _network(
     """A network, cut if that is asked for, or one that is cut already in its file."""
     from ppsim.documents import format_of
     from ppsim.pruning.partition import partition
+    from ppsim.pruning.prune import load_network
     from ppsim.workload.documents import load_workload
+    from ppsim.workload.formats import is_model_file
+    from ppsim.workload.partitioned import PartitionedGraph
     from ppsim.workload.partitioned_documents import FORMAT, load_partitioned
 
     if parts is None and (layers is not None or keep is not None):
         raise InputError("--layers and --keep say what -p prunes; give -p PARTS too")
-    if Path(workload).is_file() and format_of(Path(workload)) == FORMAT:
+    net: LayerGraph | PartitionedGraph
+    if is_model_file(workload):
+        net = load_network(workload).for_run(batch, None, sequence)
+    elif Path(workload).is_file() and format_of(Path(workload)) == FORMAT:
+        net = load_partitioned(workload, batch=batch, sequence=sequence)
+    else:
+        net = load_workload(workload, batch=batch, sequence=sequence)
+    if isinstance(net, PartitionedGraph):
         if parts is not None:
             raise InputError(f"{workload} is partitioned already; leave -p, --layers and --keep out")
-        return load_partitioned(workload, batch=batch, sequence=sequence)
-    net = load_workload(workload, batch=batch, sequence=sequence)
+        return net
     return net if parts is None else partition(net, parts, layers="fc*" if layers is None else layers, keep=keep)
 
 

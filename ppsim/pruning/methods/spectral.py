@@ -55,7 +55,7 @@ def _normalised(saliency: Saliency) -> npt.NDArray[np.float32]:
 
 
 def _unit(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(float).tiny)
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(float).tiny))
 
 
 def _spread(places: npt.NDArray[np.float64], count: int, draw: np.random.Generator) -> npt.NDArray[np.float64]:

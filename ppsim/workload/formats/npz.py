@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import io
 import re
-import stat
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -27,8 +26,9 @@ import numpy as np
 from ppsim.documents import MAX_QUOTE, quote
 from ppsim.errors import InputError
 from ppsim.storage import write_bytes
+from ppsim.workload.formats.arrays import document_bytes, float32, is_text, ordinary_file, stored_tensors
 from ppsim.workload.formats.contract import ModelFile
-from ppsim.workload.model import Array, Model, named_tensors
+from ppsim.workload.model import Array, Model
 from ppsim.workload.partitioned_documents import MAX_BYTES, partitioned_from_text
 
 #: bytes of an entry, inflated, and of a file, as it is and inflated
@@ -74,7 +74,7 @@ def read_arrays(path: str | Path) -> dict[str, Array]:
 def write(path: Path, model: Model, document: str | None) -> None:
     """Write a model, and a document with it; equal ones give equal bytes. Raises InputError."""
     content = document_bytes(document, str(path)) if document is not None else None
-    write_bytes(path, _archived(float32_tensors(model, str(path)), content, str(path)))
+    write_bytes(path, _archived(stored_tensors(model, str(path)), content, str(path)))
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
@@ -86,56 +86,6 @@ def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
         if not _NUMERIC.fullmatch(array.dtype.str):
             raise InputError(f"{path}: array {quote(name)}: holds {array.dtype}; {_ACCEPTED}")
     write_bytes(Path(path), _archived(arrays, None, str(path)))
-
-
-def float32(array: Array, where: str) -> Array:
-    """Floating point numbers as float32, where they become infinite if they are too large for it.
-
-    Raises InputError, beginning with `where`, for anything else.
-    """
-    if array.dtype.kind != "f":
-        raise InputError(f"{where}: holds {array.dtype}; floating point numbers are accepted")
-    with np.errstate(all="ignore"):
-        return np.asarray(array, dtype=np.float32, order="C")
-
-
-def float32_tensors(model: Model, target: str) -> dict[str, Array]:
-    """Name "layer.tensor" -> its float32 numbers, as the file `target` is to hold them, in the network's order.
-
-    Raises InputError for numbers beyond float32, and names that are no text.
-    """
-    arrays = {}
-    for name, array in named_tensors(model).items():
-        arrays[name] = float32(array, f"{target}: tensor {quote(name)}")
-        if not np.isfinite(arrays[name]).all():
-            raise InputError(f"{target}: tensor {quote(name)}: holds numbers too large for float32")
-        if not _is_text(name):
-            raise InputError(f"{target}: tensor {quote(name)}: the name is no text that can be written")
-    return arrays
-
-
-def document_bytes(document: str, target: str) -> bytes:
-    """A document in UTF-8, as the file `target` is to hold it; raises InputError for one that would not be read."""
-    content = document.encode() if _is_text(document) else b""
-    if not 0 < len(content) <= MAX_BYTES:
-        raise InputError(f"{target}: a document is a text of 1 to {MAX_BYTES} bytes, got {len(content)}")
-    return content
-
-
-def ordinary_file(path: Path, most: int, what: str) -> int:
-    """Size of an ordinary file of up to `most` bytes; `what` names its format. Raises InputError for anything else."""
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:  # a zero byte in the name
-        raise InputError(f"{str(path)!r}: cannot be read: {error}") from None
-    if not stat.S_ISREG(status.st_mode):
-        what = "a folder" if stat.S_ISDIR(status.st_mode) else "no ordinary file"
-        raise InputError(f"{path}: is {what}; give the name of a file")
-    if status.st_size > most:
-        raise InputError(f"{path}: {status.st_size} bytes; {what} files go up to {most}")
-    return status.st_size
 
 
 class _Pieces(io.FileIO):
@@ -265,7 +215,7 @@ def _archived(arrays: Mapping[str, Array], document: bytes | None, target: str) 
     """An archive of arrays, little-endian and sorted by name, and a document."""
     _check_sizes({name: array.nbytes + MAX_HEADER for name, array in arrays.items()}, target)
     for name in arrays:
-        if not _is_text(name) or "\0" in name or len(name.encode()) > MAX_NAME:
+        if not is_text(name) or "\0" in name or len(name.encode()) > MAX_NAME:
             raise InputError(f"{target}: array {quote(name)}: names in .npz files are text of up to {MAX_NAME} bytes")
     content = io.BytesIO()
     with ZipFile(content, "w", ZIP_STORED) as archive:
@@ -284,11 +234,3 @@ def _entry(name: str) -> ZipInfo:
     entry.create_system = 3  # Unix
     entry.external_attr = 0o644 << 16
     return entry
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -18,7 +18,7 @@ from ppsim.documents import quote
 from ppsim.errors import InputError
 from ppsim.extras import needs
 from ppsim.storage import write_bytes
-from ppsim.workload.formats.npz import document_bytes, float32_tensors
+from ppsim.workload.formats.arrays import document_bytes, float32, stored_tensors
 from ppsim.workload.formats.onnx_layers import WRITERS, Node, Sheet, onnx_shape
 from ppsim.workload.graph import INPUT, LayerGraph
 from ppsim.workload.layers import Embedding
@@ -127,7 +127,7 @@ def _ends(graph: LayerGraph, outputs: Sequence[str]) -> tuple[str, ...]:
 def _written(model: Model) -> tuple[list[Node], dict[str, Array]]:
     """The nodes and arrays of all layers."""
     graph = model.graph
-    trained = float32_tensors(model, graph.name)
+    trained = {name: float32(array, name) for name, array in stored_tensors(model, graph.name).items()}
     nodes: list[Node] = []
     arrays: dict[str, Array] = {}
     grouped: dict[str, tuple[str, int]] = {}

@@ -17,8 +17,8 @@ from ppsim.documents import MAX_QUOTE, quote
 from ppsim.errors import InputError
 from ppsim.extras import needs
 from ppsim.storage import write_bytes
+from ppsim.workload.formats.arrays import document_bytes, float32, ordinary_file, stored_tensors
 from ppsim.workload.formats.contract import ModelFile
-from ppsim.workload.formats.npz import document_bytes, float32, float32_tensors, ordinary_file
 from ppsim.workload.model import Array, Model
 from ppsim.workload.partitioned_documents import partitioned_from_text
 
@@ -60,7 +60,7 @@ def read(path: Path, lenient: bool) -> ModelFile:
 
 def write(path: Path, model: Model, document: str | None) -> None:
     """Write a model, and a document with it; equal ones give equal bytes. Raises InputError."""
-    arrays = float32_tensors(model, str(path))
+    arrays = stored_tensors(model, str(path))
     metadata = {DOCUMENT: document_bytes(document, str(path)).decode()} if document is not None else None
     if sum(array.nbytes for array in arrays.values()) > MAX_FILE - MAX_HEADER:
         raise InputError(f"{path}: more than {MAX_FILE - MAX_HEADER} bytes of numbers; a file has up to {MAX_FILE}")

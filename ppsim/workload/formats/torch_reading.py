@@ -64,7 +64,7 @@ def _exported(module: Module, inputs: tuple[Tensor, ...], name: str) -> ModelPro
 def _in_use(module: Module) -> Iterator[None]:
     """The module and all in it as they are when used, not trained; after that as before."""
     before = [(part, part.training) for part in module.modules()]
-    module.eval()
+    module.train(False)
     try:
         yield
     finally:

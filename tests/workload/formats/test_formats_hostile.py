@@ -212,7 +212,7 @@ ARCHIVES = {
         lambda: archive(("ppsim.json", b""), size=2**26 + 1, packed=2**20),
         "entry 'ppsim.json': a document of 67108865 bytes; documents go up to 67108864",
     ),
-    "no document": (lambda: archive(("ppsim.json", b"[]")), "its document is no mapping with the format"),
+    "no document": (lambda: archive(("ppsim.json", b"[]")), "its document: holds no mapping; a ppsim-partitioned/1 document"),
     "an archive of nothing": (lambda: archive(), "holds arrays and no network; give a workload, and this file as its"),
     "nothing": (lambda: b"", "is damaged, or no .npz file: File is not a zip file"),
 }
@@ -289,7 +289,7 @@ SAFETENSORS = {
     "numbers in the metadata": (stored({"__metadata__": {"ppsim": 3}}), DAMAGED),
     "no document": (
         stored({"__metadata__": {"ppsim": "}"}}),
-        "its document is not valid JSON: Expecting value: line 1 column 1 (char 0)",
+        "its document: is not valid JSON: Expecting value: line 1 column 1 (char 0)",
     ),
     "a document that opens a file": (
         stored({"__metadata__": {"ppsim": json.dumps({"format": "ppsim-partitioned/1", "name": "n", "parts": 1,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ppsim.errors import InputError
-from ppsim.workload.formats import npz
+from ppsim.workload.formats import arrays, npz
 from ppsim.workload.formats.npz import read, read_arrays, write, write_arrays
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.layers import Elementwise, Linear
@@ -213,7 +213,7 @@ def test_what_would_not_be_read_is_not_written(tmp_path, monkeypatch):
     path = tmp_path / "net.npz"
     assert refusal(path, "") == "a document is a text of 1 to 67108864 bytes, got 0"
     assert refusal(path, "\ud800") == "a document is a text of 1 to 67108864 bytes, got 0"
-    monkeypatch.setattr(npz, "MAX_BYTES", 5)
+    monkeypatch.setattr(arrays, "MAX_BYTES", 5)
     assert refusal(path, "123456") == "a document is a text of 1 to 5 bytes, got 6"
     monkeypatch.setattr(npz, "MAX_ENTRIES", 3)
     assert refusal(path) == "4 arrays; an .npz file has up to 3"

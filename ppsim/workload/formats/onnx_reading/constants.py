@@ -1,14 +1,12 @@
 """Nodes that depend on nothing but constants: shapes that are computed, masks, weights that are transposed.
 
-They are computed by ONNX's own reference implementation, after how much they make has been worked out: a few bytes can
-ask for a tensor that fills any memory.
+They are computed by ONNX's own reference implementation, after how much they make has been worked out.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from math import ceil, isfinite, prod
 from types import MappingProxyType
 
@@ -16,15 +14,12 @@ import numpy as np
 
 from ppsim.errors import InputError
 from ppsim.extras import needs
+from ppsim.workload.formats.onnx_reading.budget import MAX_ELEMENTS, Budget
 from ppsim.workload.formats.onnx_reading.node import Node
 from ppsim.workload.formats.onnx_reading.opening import EXTRA, READING
 from ppsim.workload.formats.onnx_reading.tensors import ExternalFiles, array_of
 from ppsim.workload.formats.onnx_reading.values import Constant, TableRows
 from ppsim.workload.model import Array
-
-MAX_ELEMENTS = 2**26
-#: elements that may be computed for each element of a graph's own constants
-_EACH = 8
 
 Arrays = Sequence[Array]
 
@@ -121,29 +116,11 @@ def _gather_elements(node: Node, arrays: Arrays) -> Array:
     return np.take_along_axis(data[others], places, axis)
 
 
-#: operators that the reference implementation gets wrong
+_OWN_ARITY = 2
+#: operators of two operands that the reference implementation gets wrong
 _OWN: Mapping[str, Callable[[Node, Arrays], Array]] = MappingProxyType({"GatherElements": _gather_elements})
 #: operators after which rows of a table are still those rows
 _KEEP_ROWS = {"Cast", "CastLike", "Expand", "Unsqueeze"}
-
-
-@dataclass
-class Budget:
-    """Elements that may still be computed; more for a graph that holds more."""
-
-    left: int = MAX_ELEMENTS
-
-    def spend(self, node: Node, arrays: Arrays, made: int) -> None:
-        """Take what a node makes and reads; raises InputError where that is too much."""
-        if made > max(MAX_ELEMENTS, *(array.size for array in arrays), 0):
-            raise node.wrong(f"makes a constant of {made} numbers; constants go up to {MAX_ELEMENTS}")
-        self.left -= max(made, 1)
-        if self.left < 0:
-            raise node.wrong("computing with constants takes too much; compute them before the model is saved")
-
-    def grow(self, constant: Constant) -> None:
-        """Allow for more, for a constant of the graph's own."""
-        self.left += _EACH * constant.array.size
 
 
 def computed(node: Node, operands: Sequence[Constant | None], budget: Budget) -> tuple[Constant, ...]:
@@ -159,12 +136,12 @@ def computed(node: Node, operands: Sequence[Constant | None], budget: Budget) ->
         raise
     except (ValueError, IndexError, OverflowError, ArithmeticError):
         raise node.wrong(f"its constants of {[array.shape for array in arrays][:8]} do not fit it") from None
-    budget.spend(node, arrays, made)
+    budget.spend(node, made, max((array.size for array in arrays), default=0))
     names = ["" if operand is None else f"i{number}" for number, operand in enumerate(operands)]
     outputs = [f"o{number}" for number in range(len(node.outputs))]
     proto = NodeProto(op_type=node.op, input=names, output=outputs, attribute=node.attributes.values())
     feeds = {name: operand.array for name, operand in zip(names, operands, strict=True) if operand is not None}
-    if node.op in _OWN:
+    if node.op in _OWN and len(arrays) == _OWN_ARITY:
         return (Constant(_OWN[node.op](node, arrays)),)
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():

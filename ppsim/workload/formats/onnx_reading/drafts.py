@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ppsim.errors import InputError
+from ppsim.workload.formats.onnx_reading.budget import Budget
 from ppsim.workload.formats.onnx_reading.layout import Layout
 from ppsim.workload.formats.onnx_reading.node import Node
 from ppsim.workload.formats.onnx_reading.values import Activation, Constant
@@ -58,6 +59,7 @@ class Draft:
 class Sketch:
     """The layers of a network in the making, in the order of their nodes."""
 
+    budget: Budget
     drafts: list[Draft] = field(default_factory=list)
 
     def add(
@@ -78,6 +80,8 @@ class Sketch:
             shape = layer.output_shape(tuple(operand.shape for operand in operands))
         except InputError as error:
             raise node.wrong(str(error)) from None
+        trained = sum(array.size for array in (tensors or {}).values())
+        self.budget.spend(node, trained, trained)  # a graph can have many layers of one array
         key = f"#{len(self.drafts)}"
         sources = tuple(operand.source for operand in operands)
         named = parameter_name(weights.origin if weights else None)

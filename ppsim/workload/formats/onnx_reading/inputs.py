@@ -12,7 +12,6 @@ import numpy as np
 
 from ppsim.documents import quote
 from ppsim.errors import InputError
-from ppsim.workload.formats.onnx_reading.constants import MAX_ELEMENTS
 from ppsim.workload.formats.onnx_reading.layout import Axis, batch_axis, whole
 from ppsim.workload.formats.onnx_reading.node import Node
 from ppsim.workload.formats.onnx_reading.nodes.shapes import FLOATS, INTEGERS
@@ -26,14 +25,16 @@ if TYPE_CHECKING:
     from onnx import ValueInfoProto
 
 _BOOLEAN = 9
+#: elements of an input that has a usual value: the positions of all sequences of a batch
+MAX_POSITIONS = 2**22
 
 
 def _ones(shape: Shape) -> Array:
-    return np.ones(shape, np.int64)
+    return np.broadcast_to(np.int64(1), shape)
 
 
 def _zeros(shape: Shape) -> Array:
-    return np.zeros(shape, np.int64)
+    return np.broadcast_to(np.int64(0), shape)
 
 
 def _counted(shape: Shape) -> Array:
@@ -105,8 +106,8 @@ def fed(inputs: Sequence[Input], nodes: Sequence[Node]) -> dict[str, Value]:
     values: dict[str, Value] = {own[0].name: _activation(own[0], nodes)}
     for one in live:
         if one.usual is not None:
-            if prod(one.shape) > MAX_ELEMENTS:
-                raise InputError(f"input {quote(one.name)}: has {prod(one.shape)} elements; up to {MAX_ELEMENTS}")
+            if prod(one.shape) > MAX_POSITIONS or not one.shape:
+                raise InputError(f"input {quote(one.name)}: has the shape {one.shape}; up to {MAX_POSITIONS} positions")
             array = one.usual(one.shape)
             values[one.name] = Constant(array.astype(np.bool_) if one.kind == _BOOLEAN else array)
     return values

@@ -20,6 +20,8 @@ from ppsim.workload.model import Array
 
 #: the ppsim axis of what is left out of ppsim's shapes
 BATCH = -1
+#: elements of a constant in ppsim's order of axes
+MAX_ELEMENTS = 2**26
 UNITS = 0
 
 
@@ -153,7 +155,7 @@ def selected(layout: Layout, where: int, indices: Array) -> Selection | None:
 def arranged(array: Array, layout: Layout, shape: Shape) -> Array | None:
     """A constant that is broadcast to an ONNX tensor, as one broadcast to the ppsim tensor of `shape`.
 
-    None where it differs along the batch, or makes the tensor larger.
+    None where it differs along the batch, makes the tensor larger, or would have more than `MAX_ELEMENTS`.
     """
     outer = sizes(layout)
     missing = len(outer) - array.ndim
@@ -183,7 +185,7 @@ def arranged(array: Array, layout: Layout, shape: Shape) -> Array | None:
             array = np.broadcast_to(array, (*array.shape[:position], *wanted, *array.shape[position + count :]))
         found.append(shape[axis] if axis >= 0 and any(size > 1 for size in inside) else 1)
         position += count
-    return array.reshape(found[1:])
+    return array.reshape(found[1:]) if prod(found) <= MAX_ELEMENTS else None
 
 
 def per_unit(array: Array, layout: Layout, shape: Shape) -> Array | None:

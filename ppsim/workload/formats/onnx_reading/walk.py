@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ppsim.documents import quote
 from ppsim.errors import InputError
 from ppsim.workload.formats.onnx_reading import constants, idioms
+from ppsim.workload.formats.onnx_reading.budget import Budget
 from ppsim.workload.formats.onnx_reading.drafts import Sketch
 from ppsim.workload.formats.onnx_reading.inputs import declared, fed
 from ppsim.workload.formats.onnx_reading.left_out import keeps_shape
@@ -49,7 +50,7 @@ def walked(graph: GraphProto, initialisers: Initialisers, opset: int, lenient: b
     given = [declared(info) for info in graph.input if plain(info.name, "an input's name") not in initialisers]
     values = fed(given, nodes)
     (shape,) = (value.shape for value in values.values() if isinstance(value, Activation))
-    walk = _Walk(values, initialisers, constants.Budget(), Sketch(), [])
+    walk = _Walk(values, initialisers, Sketch(Budget()), [])
     shapes = _declared_shapes(graph) if lenient else None
     for node in nodes:
         walk.read(node, shapes)
@@ -135,7 +136,6 @@ class _Walk:
 
     values: dict[str, Value]
     initialisers: Initialisers
-    budget: constants.Budget
     sketch: Sketch
     skipped: list[str]
 
@@ -145,7 +145,7 @@ class _Walk:
             if name not in self.initialisers:
                 raise InputError(f"{quote(name)} is an output of a node that does not make it here")
             self.values[name] = self.initialisers[name]
-            self.budget.grow(self.initialisers[name])
+            self.sketch.budget.grow(self.initialisers[name].array.size)
         return self.values[name]
 
     def read(self, node: Node, shapes: Mapping[str, tuple[int, ...]] | None) -> None:
@@ -166,7 +166,7 @@ class _Walk:
             return (constants.constant(node),)
         known = [one for one in node.operands if not isinstance(one, Activation | Pieces)]
         if node.op in constants.BOUNDS and len(known) == len(node.operands):
-            return constants.computed(node, known, self.budget)
+            return constants.computed(node, known, self.sketch.budget)
         reader = NODES.get(node.op)
         if reader is None:
             raise node.refused(f"operator not supported; supported: {', '.join(NODES)}")

@@ -37,6 +37,7 @@ def batch_norm(node: Node, sketch: Sketch) -> Activation:
 def _affine(node: Node, sketch: Sketch, x: Activation, scale: Array, shift: Array, origin: Constant) -> Activation:
     """x times a constant plus a constant; where that changes nothing, x."""
     tensors = {}
+    sketch.budget.spend(node, 2 * x.units)
     for name, array in (("scale", scale), ("shift", shift)):
         vector = per_unit(array, x.layout, x.shape)
         if vector is None:

@@ -61,6 +61,7 @@ def clip(node: Node, sketch: Sketch) -> Activation:
 def leaky_relu(node: Node, sketch: Sketch) -> Activation:
     """LeakyRelu: one slope for all units."""
     x = node.activation(0)
+    sketch.budget.spend(node, x.units)
     slope = np.full(x.units, node.number("alpha", 0.01), np.float32)
     return sketch.in_place(node, PRelu(name=node.name), x, {"slope": slope})
 
@@ -68,6 +69,7 @@ def leaky_relu(node: Node, sketch: Sketch) -> Activation:
 def prelu(node: Node, sketch: Sketch) -> Activation:
     """PRelu: a slope for each unit."""
     x = node.activation(0)
+    sketch.budget.spend(node, x.units)
     slope = per_unit(node.weights(1), x.layout, x.shape)
     if slope is None:
         raise node.refused(f"slopes of {node.constant(1).array.shape} that are not one for each unit of {x.outer}")
@@ -114,6 +116,7 @@ def layer_norm(node: Node, sketch: Sketch) -> Activation:
         raise node.wrong(f"epsilon {epsilon}; a positive number is accepted")
     if any(node.outputs[1:]):
         raise node.wrong("its mean and deviation, as outputs, are not available")
+    sketch.budget.spend(node, 2 * x.units)
     tensors = {"scale": _per_feature(node, 1, x, 1.0), "shift": _per_feature(node, 2, x, 0.0)}
     weights = node.constant(1) if node.given(1) else None
     return sketch.in_place(node, LayerNorm(name=node.name, epsilon=epsilon), x, tensors, weights)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ppsim.documents import quote
 from ppsim.workload.formats.onnx_reading.drafts import Selected, Sketch
 from ppsim.workload.formats.onnx_reading.layout import UNITS, consecutive, covers, selected, whole
 from ppsim.workload.formats.onnx_reading.node import Node
@@ -11,6 +12,10 @@ from ppsim.workload.formats.onnx_reading.nodes.shapes import as_vector
 from ppsim.workload.formats.onnx_reading.values import Activation, Pieces
 from ppsim.workload.layers import Concat
 from ppsim.workload.model import Array
+
+MAX_PARTS = 4096
+#: what an index that is taken weighs against an element of a constant
+_EACH = 32
 
 
 def concat(node: Node, sketch: Sketch) -> Activation:
@@ -36,7 +41,7 @@ def concat(node: Node, sketch: Sketch) -> Activation:
 
 def _taken(node: Node, sketch: Sketch, x: Activation, where: int, indices: Array) -> Activation:
     """The tensor of some indices of an ONNX axis of `x`."""
-    if np.array_equal(indices, np.arange(x.outer[where])):
+    if len(indices) == x.outer[where] and (indices == np.arange(len(indices))).all():
         return x
     selection = selected(x.layout, where, indices) if len(indices) else None
     if selection is None:
@@ -56,19 +61,22 @@ def split(node: Node, sketch: Sketch) -> tuple[Activation, ...]:
         count = node.integer("num_outputs", len(node.outputs))
         if count != len(node.outputs):
             raise node.wrong(f"num_outputs={count}, and {len(node.outputs)} outputs")
-        sizes = _even(x.outer[where], -(-x.outer[where] // count)) if count else ()
+        sizes = _even(node, x.outer[where], -(-x.outer[where] // count)) if count else ()
     return _stretches(node, sketch, x, where, sizes)
 
 
-def _even(whole_size: int, size: int) -> tuple[int, ...]:
+def _even(node: Node, whole_size: int, size: int) -> tuple[int, ...]:
     """Stretches of one size, the last as long as it gets."""
     full, rest = divmod(whole_size, size)
+    if full > MAX_PARTS:
+        raise node.wrong(f"splits {whole_size} indices into {full} parts; up to {MAX_PARTS} are accepted")
     return (size,) * full + ((rest,) if rest else ())
 
 
 def _stretches(node: Node, sketch: Sketch, x: Activation, where: int, sizes: tuple[int, ...]) -> tuple[Activation, ...]:
     if min(sizes, default=0) < 1 or sum(sizes) != x.outer[where]:
-        raise node.wrong(f"splits axis {where} of {x.outer} into {sizes}")
+        raise node.wrong(f"splits axis {where} of {x.outer} into {quote(sizes)}")
+    sketch.budget.spend(node, _EACH * x.outer[where])
     return tuple(_taken(node, sketch, x, where, np.arange(first, end)) for first, end in consecutive(sizes))
 
 
@@ -81,7 +89,7 @@ def split_to_sequence(node: Node, sketch: Sketch) -> Pieces:
         raise node.wrong("splits into single indices; stretches are accepted")
     sizes = node.numbers(1)
     if node.constant(1).array.ndim == 0 and sizes[0] > 0:
-        sizes = _even(size, sizes[0])
+        sizes = _even(node, size, sizes[0])
     return Pieces(_stretches(node, sketch, x, where, sizes))
 
 
@@ -110,6 +118,7 @@ def slice_of(node: Node, sketch: Sketch) -> Activation:
         raise node.wrong(f"starts {starts}, ends {ends}, axes {axes} and steps {steps} do not fit one another")
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         taken = range(x.outer[axis])[start:end:step]
+        sketch.budget.spend(node, _EACH * len(taken))
         x = _taken(node, sketch, x, axis, np.array(taken, np.int64))
     return x
 
