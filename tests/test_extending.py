@@ -13,6 +13,7 @@ from ppsim.documents import packaged
 from ppsim.hardware.array import DATAFLOWS, operand_traffic
 from ppsim.hardware.topologies import TOPOLOGIES
 from ppsim.mapping.exchanges import BROADCASTS
+from ppsim.pruning.methods import METHODS
 from ppsim.workload.sparsity import LAWS, Block, Effect, Sparsity
 
 PAGE = Path(__file__).parent.parent / "docs" / "extending.md"
@@ -20,7 +21,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "extending.md"
 
 @pytest.fixture(autouse=True)
 def leave_no_trace():
-    registries = (TOPOLOGIES, DATAFLOWS, BROADCASTS, LAWS)
+    registries = (TOPOLOGIES, DATAFLOWS, BROADCASTS, LAWS, METHODS)
     before = [dict(registry) for registry in registries]
     yield
     for registry, was in zip(registries, before, strict=True):
@@ -33,7 +34,7 @@ def page() -> dict[str, object]:
     """The names that the page's code leaves behind."""
     found: dict[str, object] = {"ppsim": ppsim}
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), found)
     return found
@@ -93,6 +94,13 @@ def test_an_exchange_algorithm_from_outside(page):
     # partial sums of a layer split by inputs end at accelerator 0, and the next layer needs them everywhere
     net = ppsim.partition(ppsim.load_workload("lenet300"), 4, layers="fc3")
     assert ppsim.simulate(net, chained).macs == net.macs
+
+
+def test_a_pruning_method_from_outside(page):
+    cut = page["cut"]
+    assert isinstance(cut, ppsim.PartitionedGraph)
+    assert cut.layers["fc1"].out_assignment == tuple(unit % 4 for unit in range(300))
+    assert ppsim.simulate(cut, ppsim.load_system("tetris", accelerators=4)).macs == cut.macs
 
 
 def test_a_sparsity_law_from_outside():

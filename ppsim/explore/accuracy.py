@@ -180,7 +180,7 @@ def accuracy_row(
             "least squares": measured(fitted),
             "fine-tuned": measured(tuned),
         }
-    return AccuracyRow(network, parts, seed, dense, found, net.kept_ratio, *_gains(net, experiment.system))
+    return AccuracyRow(model.graph.name, parts, seed, dense, found, net.kept_ratio, *_gains(net, experiment.system))
 
 
 def _gains(net: PartitionedGraph, system: str) -> tuple[float, float, float, float]:
@@ -240,7 +240,7 @@ def trained_networks(
                 progress(before * total + done, len(networks) * total)
 
         model = train(graph, images.train, images.train_classes, RECIPES.get(name), seed, report)
-        paths.append(str(place / f"{name}.safetensors"))
+        paths.append(str(place / f"{graph.name}.safetensors"))
         save_model(model, paths[-1])
     return tuple(paths)
 

@@ -25,9 +25,13 @@ from ppsim.workload.model import Array, Model
 
 @dataclass(frozen=True)
 class Recipe:
-    """`held_back` is the share of images that choose the epoch."""
+    """`held_back` is the share of images that choose the epoch.
+
+    There are `epochs` of them, or as many as it takes for `least_steps` batches.
+    """
 
     epochs: int = 15
+    least_steps: int = 1500
     rate: float = 1e-3
     batch: int = 128
     dropout: float = 0.2
@@ -65,11 +69,12 @@ def train(
     kept = len(images) - round(plan.held_back * len(images))
     data = torch.tensor(images[:kept].reshape(kept, *input_shape(graph)))
     wanted = torch.tensor(classes[:kept])
-    steps = plan.epochs * -(-kept // plan.batch)
+    batches = -(-kept // plan.batch)
+    epochs = max(plan.epochs, -(-plan.least_steps // batches))
     optimiser = torch.optim.Adam(learnt, plan.rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.rate, total_steps=steps, pct_start=0.2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.rate, total_steps=epochs * batches, pct_start=0.2)
     best, most = _started(graph, seed), -1.0
-    for epoch in range(1, plan.epochs + 1):
+    for epoch in range(1, epochs + 1):
         for rows in torch.randperm(kept).split(plan.batch):
             known = {INPUT: data[rows]}
             for name in thinned:
@@ -84,7 +89,7 @@ def train(
         if reached > most:
             best, most = now, reached
         if progress:
-            progress(epoch, plan.epochs)
+            progress(epoch, epochs)
     return best
 
 

@@ -100,7 +100,7 @@ def within(intervals: Intervals, low: int, high: int) -> Intervals:
 
 def scaled(intervals: Intervals, factor: int) -> Intervals:
     """A set of units as features, `factor` for each."""
-    return tuple((low * factor, high * factor) for low, high in intervals)
+    return tuple([(low * factor, high * factor) for low, high in intervals])
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,7 @@ wish: that of the first partitioned layer that reads any of them, or else of the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -35,8 +35,8 @@ class Wish:
     def of_blocks(self, blocks: int) -> Wish:
         """The wish of `blocks` blocks of consecutive units: each is wanted where most of its units are."""
         rows = self.kinds.reshape(blocks, -1)
-        if (rows == rows[:, :1]).all():
-            return replace(self, kinds=rows[:, 0])
+        if rows.shape[1] == 1 or (rows == rows[:, :1]).all():
+            return Wish(rows[:, 0], self.at)
         found, kinds = np.unique(np.sort(rows, axis=1), axis=0, return_inverse=True)
         wanted, accelerators = self.at[found], int(self.at.max()) + 1
         votes = np.stack([(wanted == a).sum(axis=1) for a in range(accelerators)], axis=1)
@@ -57,8 +57,8 @@ class _Tie:
 
     def carried(self, wish: Wish) -> Wish:
         """The wish of the other tensor's units."""
-        blocks = replace(wish, kinds=wish.kinds[self.low : self.high]).of_blocks(self.blocks)
-        return replace(blocks, kinds=np.repeat(blocks.kinds, self.units // self.blocks))
+        blocks = Wish(wish.kinds[self.low : self.high], wish.at).of_blocks(self.blocks)
+        return Wish(np.repeat(blocks.kinds, self.units // self.blocks), blocks.at)
 
 
 def wishes_of(net: LayerGraph | PartitionedGraph, accelerators: int) -> dict[str, Wish]:
@@ -76,9 +76,8 @@ def wishes_of(net: LayerGraph | PartitionedGraph, accelerators: int) -> dict[str
             name, wish = waiting.pop()
             if name not in found:
                 found[name] = wish
-                waiting += [
-                    (tie.other, tie.carried(wish)) for tie in _ties(net.graph, name, readers) if tie.other not in found
-                ]
+                ties = _ties(net.graph, name, readers)
+                waiting += [(tie.other, tie.carried(wish)) for tie in ties if tie.other not in found]
     return found
 
 
@@ -147,9 +146,9 @@ def _spans(graph: LayerGraph, name: str) -> list[tuple[int, int, int]]:
     read = [shape[0] for shape in shapes]
     product = layer.gemm(shapes, 1)
     if layer.free:
-        pixels = units // sum(read)
+        pixels, rest = divmod(units, sum(read))
         ends = starts(tuple(count * pixels for count in read))
-        return [(low, high, count) for (low, high), count in zip(pairwise(ends), read, strict=True)]
+        return [] if rest else [(low, high, count) for (low, high), count in zip(pairwise(ends), read, strict=True)]
     if product is not None:
         grouped = product.groups > 1 and not layer.between_activations
         return [(0, units, product.groups)] if grouped else []

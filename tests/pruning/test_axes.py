@@ -55,7 +55,14 @@ def test_both_sides_of_a_residual_add_are_one_axis():
     net = LayerGraph(
         "net",
         (8,),
-        (fc("a", 8), LayerNorm(name="n"), fc("up", 32), fc("down", 8), Add(name="add", inputs=("down", "a")), fc("z", 2)),
+        (
+            fc("a", 8),
+            LayerNorm(name="n"),
+            fc("up", 32),
+            fc("down", 8),
+            Add(name="add", inputs=("down", "a")),
+            fc("z", 2),
+        ),
     )
     axes = axes_of(net)
     assert len({axis(axes, name) for name in ("a", "n", "down", "add")}) == 1
@@ -81,7 +88,9 @@ def test_groups_of_a_convolution_stay_whole():
     depthwise = Conv(name="d", out_channels=8, kernel=(3, 3), padding=(1, 1), groups=8)
     grouped = Conv(name="g", out_channels=16, kernel=(1, 1), groups=4)
     net = LayerGraph(
-        "net", (3, 4, 4), (Conv(name="c", out_channels=8, kernel=(1, 1)), depthwise, grouped, Flatten(name="f"), fc("a", 2))
+        "net",
+        (3, 4, 4),
+        (Conv(name="c", out_channels=8, kernel=(1, 1)), depthwise, grouped, Flatten(name="f"), fc("a", 2)),
     )
     axes = axes_of(net)
     assert axis(axes, "c") == axis(axes, "d") == axis(axes, "g")

@@ -70,7 +70,9 @@ def test_inputs_that_are_always_zero_do_no_harm():
     ppsim.compensate(model, ppsim.partition(model, 4, layers="*"), np.zeros_like(inputs))
 
 
-@pytest.mark.parametrize(("count", "ridge", "message"), [(1, 1e-3, "least squares need"), (9, 0, "ridge=0"), (9, np.inf, "ridge=inf")])
+@pytest.mark.parametrize(
+    ("count", "ridge", "message"), [(1, 1e-3, "least squares need"), (9, 0, "ridge=0"), (9, np.inf, "ridge=inf")]
+)
 def test_what_cannot_be_fitted(count, ridge, message):
     model = perceptron(8, 4)
     with pytest.raises(ppsim.InputError, match=message):

@@ -68,7 +68,9 @@ def test_bytes_buy_by_what_is_moved():
         moved = sum(moved_bytes(pruned, name) for name in pruned.layers)
         assert moved == min(budget // 8 * 8, 2 * 12 * 8)  # 4 units of 16 bits for each of 2 x 12 blocks
     assert not pruned.pruned
-    result = ppsim.simulate(ppsim.partition(model, 4, layers="*", keep="64B"), ppsim.load_system("tetris", accelerators=4))
+    result = ppsim.simulate(
+        ppsim.partition(model, 4, layers="*", keep="64B"), ppsim.load_system("tetris", accelerators=4)
+    )
     assert result.link_bytes >= 64
 
 

@@ -26,7 +26,9 @@ def problems(draw: st.DrawFn) -> Problem:
     couplings = [Coupling(a + 1, a, numbers.random((atoms[a + 1], atoms[a]))) for a in range(len(atoms) - 1)]
     if draw(st.booleans()):
         couplings.append(Coupling(0, 0, numbers.random((atoms[0], atoms[0]))))
-    return Problem(draw(st.integers(1, 4)), atoms, tuple(couplings), draw(st.sampled_from([0.0, 0.3])), draw(st.integers(0, 9)))
+    return Problem(
+        draw(st.integers(1, 4)), atoms, tuple(couplings), draw(st.sampled_from([0.0, 0.3])), draw(st.integers(0, 9))
+    )
 
 
 def retained(problem: Problem, assignment) -> float:
@@ -64,7 +66,9 @@ def test_alternating_ends_where_no_axis_can_gain(problem):
 def test_sums_by_part(seed):
     draw = np.random.default_rng(seed)
     matrix, parts = draw.random((3, 7)), draw.integers(0, 4, 7)
-    assert np.allclose(by_part(matrix, parts, 4), np.stack([matrix[:, parts == p].sum(axis=1) for p in range(4)], axis=1))
+    assert np.allclose(
+        by_part(matrix, parts, 4), np.stack([matrix[:, parts == p].sum(axis=1) for p in range(4)], axis=1)
+    )
 
 
 def planted(sizes: tuple[int, ...], blocks: int, seed: int) -> tuple[Problem, list[np.ndarray]]:
@@ -82,7 +86,9 @@ def planted(sizes: tuple[int, ...], blocks: int, seed: int) -> tuple[Problem, li
 def together(assignment, block) -> bool:
     """Whether all units of each block are in one part."""
     return all(
-        len(set(parts[own == b])) == 1 for parts, own in zip(assignment, block, strict=True) for b in range(own.max() + 1)
+        len(set(parts[own == b])) == 1
+        for parts, own in zip(assignment, block, strict=True)
+        for b in range(own.max() + 1)
     )
 
 

@@ -90,12 +90,14 @@ def prune(
     from ppsim.pruning.prune import save_pruned
     from ppsim.storage import check_file
     from ppsim.workload.calibration import load_inputs
+    from ppsim.workload.formats import format_of_name
     from ppsim.workload.loading import load_model
 
     check_json(json)
     target = Path(out) if out else Path(f"{Path(model).stem}-pruned.json")
-    for file in (target, *([Path(export)] if export else [])):
-        check_file(file)
+    check_file(target)
+    if export:
+        format_of_name(check_file(Path(export)))
     trained = load_model(model, weights, lenient=lenient)
     inputs = None if calibration is None else load_inputs(calibration, trained.graph)
     with progress(f"pruning {trained.graph.name}") as report:

@@ -76,7 +76,8 @@ def _in_one_line() -> Iterator[None]:
         raise InputError(" ".join(str(error).split())) from None
 
 
-def _format(path: Path) -> ModelFormat:
+def format_of_name(path: Path) -> ModelFormat:
+    """The format that the suffix of a file's name says; raises InputError for a suffix of none."""
     suffix = path.suffix.lower()
     if suffix in FORMATS:
         return FORMATS[suffix]

@@ -212,7 +212,7 @@ ARCHIVES = {
         lambda: archive(("ppsim.json", b""), size=2**26 + 1, packed=2**20),
         "entry 'ppsim.json': a document of 67108865 bytes; documents go up to 67108864",
     ),
-    "no document": (lambda: archive(("ppsim.json", b"[]")), "its document: holds no mapping; a ppsim-partitioned/1 document"),
+    "no document": (lambda: archive(("ppsim.json", b"[]")), "its document: holds no mapping; a ppsim"),
     "an archive of nothing": (lambda: archive(), "holds arrays and no network; give a workload, and this file as its"),
     "nothing": (lambda: b"", "is damaged, or no .npz file: File is not a zip file"),
 }

@@ -1,0 +1,57 @@
+"""A network in PyTorch computes what it computes in onnxruntime."""
+
+import numpy as np
+import pytest
+import torch
+from models import branches, perceptron, with_weights
+
+import ppsim
+from ppsim.pruning.torch_network import OPERATIONS, forward, needed, numbers_of, unchanged_inputs
+from ppsim.workload.evaluation import input_shape, outputs_of
+from ppsim.workload.graph import INPUT, LayerGraph
+from ppsim.workload.layers import Concat, Conv, Elementwise, Linear, Pool, Softmax
+
+KINDS = LayerGraph(
+    "kinds",
+    (4, 9, 9),
+    (
+        Conv(name="c", out_channels=6, kernel=(3, 2), stride=(2, 1), padding=(1, 0), groups=2),
+        Pool(name="max", kernel=(2, 2), stride=(1, 1), padding=(1, 1), ceil=True),
+        Pool(name="mean", mode="average", kernel=(3, 3), stride=(2, 2), padding=(1, 1)),
+        *(Elementwise(name=op, op=op) for op in ("relu6", "sigmoid", "tanh", "identity")),
+        Softmax(name="grouped", groups=3),
+        Concat(name="both", inputs=("grouped", "mean")),
+        Conv(name="last", out_channels=2, kernel=(1, 1)),
+    ),
+)
+SEQUENCE = LayerGraph(
+    "sequence",
+    (6, 5),
+    (Linear(name="a", out_features=8), Elementwise(name="g", op="gelu"), Linear(name="b", out_features=3)),
+)
+
+
+@pytest.mark.parametrize("model", [perceptron(7, 9, 4), branches(), with_weights(KINDS), with_weights(SEQUENCE)])
+def test_outputs(model):
+    inputs = np.random.default_rng(0).standard_normal((3, *input_shape(model.graph))).astype(np.float32)
+    names = [layer.name for layer in model.graph.layers]
+    numbers, wanted = numbers_of(model), outputs_of(model, inputs, names)
+    for name in names:
+        found = forward(model.graph, numbers, {INPUT: torch.tensor(inputs)}, name)
+        assert np.allclose(found.numpy(), wanted[name], atol=1e-4), name
+
+
+def test_only_what_is_needed_is_computed():
+    model = branches()
+    assert [layer.name for layer in needed(model.graph, {"flatten"}, "fc2")] == ["fc1", "norm", "fc2"]
+    assert unchanged_inputs(model.graph, {"conv3", "fc1"}, "fc3") == ["prelu2", "relu1", "conv4"]
+    assert unchanged_inputs(model.graph, {"fc2"}, "fc3") == ["norm"]
+
+
+def test_layers_without_a_derivative_are_named():
+    net = ppsim.load_workload("gpt2", sequence=4)
+    with pytest.raises(
+        ppsim.InputError, match="gpt2: layer 'embedding': no derivatives of a Embedding; there are: Conv"
+    ):
+        forward(net, {}, {INPUT: torch.zeros(1, 4)}, "norm1_0")
+    assert len(OPERATIONS) == 11
