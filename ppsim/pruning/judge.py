@@ -40,7 +40,8 @@ def output_judge(model: Model, cut: Cut, calibration: Array) -> Judge:
         name: torch.tensor(np.asarray(calibration if name == INPUT else outputs[name], np.float32)) for name in fixed
     }
     goal = _about_mean(torch.tensor(outputs[result]))
-    goal = goal / goal.norm()
+    tiny = torch.finfo(goal.dtype).tiny
+    goal = goal / goal.norm().clamp_min(tiny)
 
     def judge(assignment: Sequence[Parts]) -> tuple[float, list[Saliency]]:
         presence = {
@@ -53,8 +54,9 @@ def output_judge(model: Model, cut: Cut, calibration: Array) -> Judge:
             weight = numbers[name]["weight"]
             masked[name] = {**numbers[name], "weight": weight * over_kernel(there, weight)}
         outputs = _about_mean(forward(graph, {**numbers, **masked}, known, result))
-        distance = 1 - (outputs / outputs.norm() * goal).sum()
-        slopes = torch.autograd.grad(distance, list(presence.values()))
+        distance = 1 - (outputs / outputs.norm().clamp_min(tiny) * goal).sum()
+        # a layer may lie on the way to other results alone
+        slopes = torch.autograd.grad(distance, list(presence.values()), allow_unused=True, materialize_grads=True)
         by_layer = {name: slope.numpy() for name, slope in zip(presence, slopes, strict=True)}
         return float(distance.detach()), [coupling.saliency for coupling in cut.couplings(by_layer)]
 

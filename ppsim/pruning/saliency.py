@@ -83,7 +83,9 @@ def _weight(graph: LayerGraph, name: str, weights: Model | Mapping[str, Array]) 
     if weight is None or weight.shape != shape:
         what = "is missing" if weight is None else f"has the shape {weight.shape}"
         raise InputError(f"{graph.name}: weights {quote(f'{name}.weight')}: {what}; the layer needs {shape}")
-    return weight
+    if weight.dtype.kind != "f" or not np.isfinite(weight).all():
+        raise InputError(f"{graph.name}: weights {quote(f'{name}.weight')}: finite floating point numbers are accepted")
+    return np.asarray(weight, dtype=np.float32)
 
 
 def atoms_saliency(saliency: Saliency, out_atoms: int, in_atoms: int) -> Saliency:

@@ -136,6 +136,9 @@ def test_methods_say_what_they_need():
         ppsim.partition(net, 2, weights=weights)
     with pytest.raises(ppsim.InputError, match="lenet300: weights 'fc3.weight': is missing; the layer needs"):
         ppsim.partition(net, 2, weights={name: weights[name] for name in ("fc1.weight", "fc2.weight")})
+    with pytest.raises(ppsim.InputError, match="weights 'fc1.weight': finite floating point numbers are accepted"):
+        ppsim.partition(net, 2, weights=weights | {"fc1.weight": np.full((300, 784), np.nan)})
+    weights["fc3.weight"] = np.ones((10, 100))
     with pytest.raises(ppsim.InputError, match="saliency='w3' is unknown; accepted: w, w2, wx2"):
         ppsim.partition(net, 2, weights=weights, saliency="w3")
     with pytest.raises(ppsim.InputError, match='saliency "wx2" needs calibration inputs'):

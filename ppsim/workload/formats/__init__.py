@@ -55,7 +55,7 @@ def read_model_file(path: str | Path, lenient: bool = False) -> ModelFile:
     file and what is wrong with it.
     """
     with _in_one_line():
-        return _format(Path(path)).read(Path(path), lenient)
+        return format_of_name(Path(path)).read(Path(path), lenient)
 
 
 def write_model_file(path: str | Path, model: Model, document: str | None = None) -> None:
@@ -64,7 +64,7 @@ def write_model_file(path: str | Path, model: Model, document: str | None = None
     The suffix of the file's name says the format. Raises InputError.
     """
     with _in_one_line():
-        _format(Path(path)).write(Path(path), model, document)
+        format_of_name(Path(path)).write(Path(path), model, document)
 
 
 @contextmanager

@@ -16,8 +16,9 @@ from ppsim.workload.model import Array
 
 #: ends of the names of initialisers: of PyTorch's modules, as torch.nn.utils.prune has them, and of ppsim's layers
 _PARAMETER = (
-    ".weight", ".bias", "_weight", "_bias", ".weight_orig", ".bias_orig", ".scale", ".shift", ".slope", ".table0"
-)  # fmt: skip
+    *(f"{between}{kind}{after}" for kind in ("weight", "bias") for between in "._" for after in ("", "_orig", "_mask")),
+    *(f".{name}" for name in ("scale", "shift", "slope", "table0")),
+)
 
 
 @dataclass(frozen=True, kw_only=True)

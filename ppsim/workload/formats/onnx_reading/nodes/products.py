@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from ppsim.workload.formats.onnx_reading.drafts import Sketch
+from ppsim.workload.formats.onnx_reading.drafts import Sketch, parameter_name
 from ppsim.workload.formats.onnx_reading.layout import (
     BATCH,
     UNITS,
@@ -46,7 +46,13 @@ def gemm(node: Node, sketch: Sketch) -> Activation:
         if bias is None:
             raise node.wrong(f"a bias of {node.constant(2).array.shape} is not one number for each output")
         bias = bias * np.float32(node.number("beta", 1.0))
-    return _linear(node, sketch, x, 1, weight, bias, node.constant(1))
+    return _linear(node, sketch, x, 1, weight, bias, _naming(node))
+
+
+def _naming(node: Node) -> Constant:
+    """The weights of a node, or its bias where that alone is called after a layer."""
+    weight = node.constant(1)
+    return node.constant(2) if node.given(2) and parameter_name(weight.origin) is None else weight
 
 
 def matmul(node: Node, sketch: Sketch) -> Activation:
@@ -171,4 +177,4 @@ def conv(node: Node, sketch: Sketch) -> Activation:
         groups=groups,
         bias="bias" in tensors,
     )
-    return sketch.add(node, layer, (x,), lambda shape: image_layout(x, shape), tensors, node.constant(1))
+    return sketch.add(node, layer, (x,), lambda shape: image_layout(x, shape), tensors, _naming(node))
