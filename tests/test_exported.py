@@ -11,11 +11,11 @@ import onnxruntime
 import pytest
 
 sys.path.append(str(Path(__file__).parent / "pruning"))
-from models import branches, perceptron  # noqa: E402
+from models import branches, perceptron
 
-import ppsim  # noqa: E402
-from ppsim.workload.evaluation import input_shape, outputs_of  # noqa: E402
-from ppsim.workload.formats import FORMATS  # noqa: E402
+import ppsim
+from ppsim.workload.evaluation import input_shape, outputs_of
+from ppsim.workload.formats import FORMATS
 
 CASES = {
     "perceptron": (lambda: perceptron(20, 32, 48, 10), "fc*", None),
@@ -106,5 +106,5 @@ def test_masks_and_orders_beside_the_graph(tmp_path):
     assert np.array_equal(mask, np.kron(np.eye(4, dtype=bool), np.ones((8, 8), dtype=bool)))
     assert found["fc3.mask"].all()
     assert ppsim.load_partitioned(tmp_path / "p.json") == pruned.net
-    with pytest.raises(ppsim.InputError, match="give a name that ends in .json"):
+    with pytest.raises(ppsim.InputError, match=r"give a name that ends in .json"):
         ppsim.save_pruned(pruned, tmp_path / "p.npz")

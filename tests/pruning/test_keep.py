@@ -29,7 +29,7 @@ def test_budgets(text, budget):
 
 @pytest.mark.parametrize("text", ["much", "64KB", "-3B", "", "1e400", "nan", "0.1", 2.0, "KiB", "64 kib"])
 def test_no_budgets(text):
-    with pytest.raises(ppsim.InputError, match="^keep=") as caught:
+    with pytest.raises(ppsim.InputError, match=r"^keep=") as caught:
         budget_of(text, 4)
     assert "\n" not in str(caught.value)
 

@@ -132,11 +132,11 @@ def test_methods_say_what_they_need():
     with pytest.raises(ppsim.InputError, match="slack=1 is out of range"):
         ppsim.partition(perceptron(8, 8, 4), 2, slack=1.0)
     weights = {"fc1.weight": np.ones((300, 784)), "fc2.weight": np.ones((100, 300)), "fc3.weight": np.ones((9, 100))}
-    with pytest.raises(ppsim.InputError, match="lenet300: weights 'fc3.weight': has the shape"):
+    with pytest.raises(ppsim.InputError, match=r"lenet300: weights 'fc3.weight': has the shape"):
         ppsim.partition(net, 2, weights=weights)
-    with pytest.raises(ppsim.InputError, match="lenet300: weights 'fc3.weight': is missing; the layer needs"):
+    with pytest.raises(ppsim.InputError, match=r"lenet300: weights 'fc3.weight': is missing; the layer needs"):
         ppsim.partition(net, 2, weights={name: weights[name] for name in ("fc1.weight", "fc2.weight")})
-    with pytest.raises(ppsim.InputError, match="weights 'fc1.weight': finite floating point numbers are accepted"):
+    with pytest.raises(ppsim.InputError, match=r"weights 'fc1.weight': finite floating point numbers are accepted"):
         ppsim.partition(net, 2, weights=weights | {"fc1.weight": np.full((300, 784), np.nan)})
     weights["fc3.weight"] = np.ones((10, 100))
     with pytest.raises(ppsim.InputError, match="saliency='w3' is unknown; accepted: w, w2, wx2"):

@@ -15,7 +15,6 @@ import numpy as np
 
 from ppsim.documents import MAX_QUOTE, quote
 from ppsim.errors import InputError
-from ppsim.extras import needs
 from ppsim.storage import write_bytes
 from ppsim.workload.formats.arrays import document_bytes, float32, ordinary_file, stored_tensors
 from ppsim.workload.formats.contract import ModelFile
@@ -35,8 +34,8 @@ def read(path: Path, lenient: bool) -> ModelFile:
     `lenient` changes nothing: there are no nodes to leave out. Raises InputError.
     """
     ordinary_file(path, MAX_FILE, ".safetensors")
-    with needs("safetensors", "reading .safetensors files"):
-        from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError, safe_open
+
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -64,8 +63,8 @@ def write(path: Path, model: Model, document: str | None) -> None:
     metadata = {DOCUMENT: document_bytes(document, str(path)).decode()} if document is not None else None
     if sum(array.nbytes for array in arrays.values()) > MAX_FILE - MAX_HEADER:
         raise InputError(f"{path}: more than {MAX_FILE - MAX_HEADER} bytes of numbers; a file has up to {MAX_FILE}")
-    with needs("safetensors", "writing .safetensors files"):
-        from safetensors.numpy import save
+    from safetensors.numpy import save
+
     content = save(arrays, metadata)
     if int.from_bytes(content[:8], "little") > MAX_HEADER:
         raise InputError(f"{path}: names and document take more than the {MAX_HEADER} bytes of a header")

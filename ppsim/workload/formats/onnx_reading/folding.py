@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -28,9 +29,9 @@ def folded(drafts: Sequence[Draft], outputs: Collection[str]) -> list[Draft]:
     fold = _Fold({}, {}, {}, {draft.key: draft for draft in live})
     for draft in live:
         for source in draft.sources:
-            fold.readers.setdefault(source, []).append(draft.key)
+            fold.readers.setdefault(source, Counter())[draft.key] += 1
     for key in outputs:
-        fold.readers.setdefault(key, []).append(_OUTPUT)
+        fold.readers.setdefault(key, Counter())[_OUTPUT] += 1
     for draft in live:
         fold.take(draft)
     return list(fold.kept.values())
@@ -46,13 +47,17 @@ def _live(drafts: Sequence[Draft], outputs: Collection[str]) -> list[Draft]:
 
 @dataclass
 class _Fold:
-    """Layers taken so far, by key, the layer each key now stands for, who reads each, and those taken apart."""
+    """Layers taken so far, by key, the layer each key now stands for, who reads each how often, and those taken apart.
+
+    `numbers` says which part of such a layer a selection is.
+    """
 
     kept: dict[str, Draft]
     merged: dict[str, str]
-    readers: dict[str, list[str]]
+    readers: dict[str, Counter[str]]
     all: Mapping[str, Draft]
     parted: dict[str, Draft] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
 
     def take(self, draft: Draft) -> None:
         """Fold a layer into one before it, or keep it."""
@@ -77,7 +82,7 @@ class _Fold:
             self.kept[draft.key] = draft
 
     def _alone(self, key: str) -> bool:
-        return len(self.readers[key]) == 1
+        return self.readers[key].total() == 1
 
     def _into(self, before: Draft, draft: Draft) -> Draft | None:
         """A layer that takes in the scale and shift of `draft`, or None.
@@ -106,8 +111,8 @@ class _Fold:
         """The layer before `draft` in the place of `draft`."""
         source = draft.sources[0]
         self.merged[draft.key] = source
-        others = [key for key in self.readers[source] if key != draft.key]
-        self.readers[source] = others + self.readers.get(draft.key, [])
+        del self.readers[source][draft.key]
+        self.readers[source].update(self.readers.pop(draft.key, Counter()))
 
     def _select(self, draft: Draft, layer: Selected) -> None:
         """A layer of the selected units alone; the first selection takes the layer of all units out."""
@@ -122,7 +127,7 @@ class _Fold:
         else:
             assert isinstance(whole.layer, Conv)
             part = replace(whole.layer, out_channels=len(units))
-        name = f"{whole.parameter or whole.borrowed or whole.layer.name}_{self.readers[source].index(draft.key)}"
+        name = f"{whole.parameter or whole.borrowed or whole.layer.name}_{self.numbers[draft.key]}"
         self.kept[draft.key] = replace(whole, key=draft.key, layer=part, tensors=tensors, parameter=name)
 
     def _take_apart(self, source: str, draft: Draft) -> None:
@@ -143,9 +148,10 @@ class _Fold:
                 f"of which all readers take parts, and no unit twice"
             )
         self.parted[source] = self.kept.pop(source)
+        self.numbers |= {key: number for number, key in enumerate(self.readers[source])}
         for before in whole.sources:
-            others = [key for key in self.readers[before] if key != source]
-            self.readers[before] = [*others, *self.readers[source]]
+            del self.readers[before][source]
+            self.readers[before].update(self.readers[source])
 
 
 def _changes(draft: Draft) -> bool:
