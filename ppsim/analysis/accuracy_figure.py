@@ -51,9 +51,11 @@ def _panel(axes: Axes, network: str, points: Sequence[Mapping[str, Any]]) -> Non
     for step, (colour, marker) in LOOKS.items():
         means, low, high = zip(*(point["accuracy"][step] for point in points), strict=True)
         errors = [1 - mean for mean in means]
-        spread = [[h - m for m, h in zip(means, high, strict=True)], [m - lo for m, lo in zip(means, low, strict=True)]]
+        # a mean of equal numbers may miss them by a rounding
+        up = [max(0.0, h - mean) for mean, h in zip(means, high, strict=True)]
+        down = [max(0.0, mean - lo) for mean, lo in zip(means, low, strict=True)]
         axes.errorbar(
-            speedups, errors, yerr=spread, color=colour, marker=marker, markersize=5.5, linewidth=1.6, capsize=2.5,
+            speedups, errors, yerr=[up, down], color=colour, marker=marker, markersize=5.5, linewidth=1.6, capsize=2.5,
             label=LABELS[step], zorder=3,
         )  # fmt: skip
     dense = points[0]["dense"]

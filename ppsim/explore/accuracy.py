@@ -22,14 +22,15 @@ import pandas as pd
 from ppsim.baselines import compare
 from ppsim.errors import InputError
 from ppsim.explore.executors import Progress, run_all
-from ppsim.explore.images import Images, load_images
+from ppsim.explore.images import CLASSES, Images, load_images
 from ppsim.explore.training import RECIPES, accuracy, train
 from ppsim.hardware.documents import load_system
 from ppsim.pruning.compensation import compensate
 from ppsim.pruning.finetune import Schedule, finetune
 from ppsim.pruning.masks import masked, masks_of
+from ppsim.pruning.output_change import results_of
 from ppsim.pruning.partition import partition
-from ppsim.storage import json_text, write_bytes
+from ppsim.storage import check_file, json_text, write_bytes
 from ppsim.workload.documents import load_workload
 from ppsim.workload.evaluation import input_shape
 from ppsim.workload.layers import Linear
@@ -141,14 +142,17 @@ def measure_accuracy(
     Raises InputError for images, networks or weights that cannot be used, or without the extra "accuracy".
     """
     both = list(zip(experiment.networks, experiment.weights, strict=True))
-    for network, weights in both:  # complain before anything long runs
-        _classifier(load_model(network, weights))
+    # complain before anything long runs
+    system = load_system(experiment.system, accelerators=max(experiment.parts))
+    for network, weights in both:
+        model = load_model(network, weights)
+        for parts in experiment.parts:
+            partition(model.graph, parts, experiment.layers, reduce=_classifier(model))
     _images(experiment.images)
     points = [
         (name, file, parts, seed) for name, file in both for parts in experiment.parts for seed in experiment.seeds
     ]
     rows = run_all([partial(accuracy_row, experiment, *point) for point in points], jobs, progress)
-    system = load_system(experiment.system, accelerators=max(experiment.parts))
     return AccuracyReport(experiment, tuple(rows), tuple(system.assumptions()))
 
 
@@ -234,6 +238,8 @@ def trained_networks(
         graph = load_workload(name)
         if prod(graph.input_shape) != images.train[0].size:
             raise InputError(f"{name}: takes {graph.input_shape}, and images are 28 x 28")
+        if graph.shapes[results_of(graph)[0]] != (CLASSES,):
+            raise InputError(f"{name}: gives {graph.shapes[results_of(graph)[0]]}, and there are {CLASSES} classes")
 
         def report(done: int, total: int, before: int = number) -> None:
             if progress:
@@ -254,7 +260,7 @@ def save_accuracy(report: AccuracyReport, place: Path) -> tuple[Path, ...]:
     from ppsim.analysis.figures import drawn
 
     experiment = report.experiment
-    paths = tuple(place / f"accuracy.{kind}" for kind in ("json", "csv", "png"))
+    paths = tuple(check_file(place / f"accuracy.{kind}") for kind in ("json", "csv", "png"))
     frame = pd.DataFrame(
         {key: value for key, value in asdict(row).items() if key != "accuracy"}
         | {step.replace(" ", "_").replace("-", "_"): value for step, value in row.accuracy.items()}
@@ -264,8 +270,8 @@ def save_accuracy(report: AccuracyReport, place: Path) -> tuple[Path, ...]:
         f"{Path(experiment.images).stem}: {experiment.layers} in P parts on P accelerators ({experiment.system}); "
         f"mean and range of {len(experiment.seeds)} seeds"
     )
-    figure = accuracy_figure([asdict(summary) for summary in report.summaries()], title)
-    contents = (json_text(report.to_dict()).encode(), frame.to_csv(index=False).encode(), drawn(figure, "png"))
-    for path, content in zip(paths, contents, strict=True):
-        write_bytes(path, content)
+    # numbers first: they took long
+    write_bytes(paths[0], json_text(report.to_dict()).encode())
+    write_bytes(paths[1], frame.to_csv(index=False).encode())
+    write_bytes(paths[2], drawn(accuracy_figure([asdict(one) for one in report.summaries()], title), "png"))
     return paths

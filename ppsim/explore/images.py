@@ -17,7 +17,7 @@ from ppsim.extras import needs
 from ppsim.workload.formats.npz import read_arrays
 from ppsim.workload.model import Array
 
-SIDE = 28
+SIDE, CLASSES = 28, 10
 #: the arrays of a file of images
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
@@ -59,7 +59,7 @@ def _from_file(path: Path) -> Images:
             raise InputError(
                 f"{path}: y_{part} has the shape {classes.shape}; a class, an integer, for each image is needed"
             )
-        if classes.min() < 0 or classes.max() > 9:
+        if classes.min() < 0 or classes.max() >= CLASSES:
             raise InputError(f"{path}: y_{part} holds {classes.min()} to {classes.max()}; classes go from 0 to 9")
     return _images(path.stem, *(arrays[name] for name in ARRAYS))
 

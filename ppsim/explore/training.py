@@ -65,7 +65,7 @@ def train(
     learnt = [tensor.requires_grad_() for tensors in numbers.values() for tensor in tensors.values()]
     result = results_of(graph)[0]
     linear = [layer.name for layer in graph.layers if isinstance(layer, Linear)]
-    thinned = [graph.sources[name][0] for name in linear[1:]]
+    thinned = list(dict.fromkeys(graph.sources[name][0] for name in linear[1:]))
     kept = len(images) - round(plan.held_back * len(images))
     data = torch.tensor(images[:kept].reshape(kept, *input_shape(graph)))
     wanted = torch.tensor(classes[:kept])

@@ -7,24 +7,43 @@ Tensors are laid out as `workload.evaluation` has them: (N, channels, height, wi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
-from ppsim.workload.evaluation import outputs_of
+from ppsim.workload.evaluation import evaluator
 from ppsim.workload.graph import INPUT, LayerGraph
 from ppsim.workload.layers import Conv
 from ppsim.workload.model import Array, Model
 
 Rows = npt.NDArray[np.float32]
+#: numbers of activations that are held at once
+AT_ONCE = 2**26
 
 
-def inputs_of(model: Model, layers: Sequence[str], calibration: Array) -> dict[str, Array]:
-    """The tensor that each of some layers reads, for all calibration inputs (N, ...)."""
-    sources = {name: model.graph.sources[name][0] for name in layers}
-    inside = [source for source in dict.fromkeys(sources.values()) if source != INPUT]
-    found = outputs_of(model, calibration, inside) if inside else {}
-    return {name: calibration if source == INPUT else found[source] for name, source in sources.items()}
+def input_layers(graph: LayerGraph, layers: Sequence[str]) -> list[str]:
+    """The layers that some layers read, each once; the network's input is none."""
+    sources = dict.fromkeys(graph.sources[name][0] for name in layers)
+    return [source for source in sources if source != INPUT]
+
+
+def mean_squares(model: Model, layers: Sequence[str], calibration: Array) -> dict[str, npt.NDArray[np.float64]]:
+    """The mean square of each input unit of some layers over calibration inputs (N, ...) and positions, (inputs,)."""
+    graph = model.graph
+    sources = {name: graph.sources[name][0] for name in layers}
+    evaluate = evaluator(model, input_layers(graph, layers))
+    sums = {source: np.zeros(graph.shapes[source][0]) for source in sources.values()}
+    counts = dict.fromkeys(sums, 0)
+    step = max(1, AT_ONCE // sum(prod(graph.shapes[source]) for source in sums))
+    for first in range(0, len(calibration), step):
+        chunk = calibration[first : first + step]
+        tensors = {INPUT: chunk, **evaluate(chunk)}
+        for source in sums:
+            rows = by_unit(tensors[source])
+            sums[source] += np.square(rows, dtype=np.float64).sum(axis=0)
+            counts[source] += len(rows)
+    return {name: sums[source] / counts[source] for name, source in sources.items()}
 
 
 def by_unit(tensor: Array) -> Rows:

@@ -14,7 +14,7 @@ from math import gcd, prod
 
 from ppsim.workload.graph import INPUT, LayerGraph
 from ppsim.workload.layer import Layer
-from ppsim.workload.layers import Add, Concat, Conv, Flatten, LayerNorm, MatMul, Pool, Softmax
+from ppsim.workload.layers import Add, Concat, Conv, Embedding, Flatten, LayerNorm, Linear, MatMul, Pool, Softmax
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,11 @@ def axes_of(graph: LayerGraph) -> Axes:
     ties = _Ties()
     units = graph.input_shape[0]
     tensors: dict[str, tuple[Span, ...]] = {INPUT: (Span(ties.new(units), units),)}
-    read: set[str] = set()
     for layer in graph.layers:
         sources = [tensors[source] for source in graph.sources[layer.name]]
-        read.update(graph.sources[layer.name])
         shapes = graph.input_shapes_of(layer.name)
         tensors[layer.name] = _output(layer, sources, shapes, graph.shapes[layer.name][0], ties)
-    results = [name for name in tensors if name not in read]
-    for span in [span for name in (INPUT, *results) for span in tensors[name]]:
+    for span in [span for name in (INPUT, *graph.results) for span in tensors[name]]:
         ties.fix(span.axis)
     return ties.axes(tensors)
 
@@ -120,19 +117,17 @@ def _output(
         return _added(sources, units, ties)
     if layer.pointwise or isinstance(layer, Pool | LayerNorm):
         return sources[0]
-    if isinstance(layer, Softmax) and layer.groups > 1:
-        for span in sources[0]:
-            ties.coarsen(span.axis, layer.groups)
+    if isinstance(layer, Softmax) and layer.groups > 1 and len(sources[0]) == 1:
+        ties.coarsen(sources[0][0].axis, layer.groups)
         return sources[0]
     if isinstance(layer, MatMul) or (isinstance(layer, Conv) and layer.groups > 1):
         return _grouped(layer.groups, sources, units, ties)
-    if isinstance(layer, Softmax):  # sums over all units: every order will do, but the order has to stay
-        for span in sources[0]:
+    out = Span(ties.new(units), units)
+    # whatever else makes units of all it reads, or of pieces of a concatenation, ties nothing, but keeps their order
+    if not isinstance(layer, Linear | Conv | Embedding):
+        for span in (*sources[0], out):
             ties.fix(span.axis)
-        out = Span(ties.new(units), units)
-        ties.fix(out.axis)
-        return (out,)
-    return (Span(ties.new(units), units),)
+    return (out,)
 
 
 def _added(sources: list[tuple[Span, ...]], units: int, ties: _Ties) -> tuple[Span, ...]:

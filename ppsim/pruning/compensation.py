@@ -15,17 +15,20 @@ import numpy as np
 import numpy.typing as npt
 
 from ppsim.errors import InputError
-from ppsim.pruning.activations import by_unit, inputs_of, operand
+from ppsim.pruning.activations import Rows, by_unit, input_layers, operand
 from ppsim.pruning.masks import mask_of, masked, masks_of
-from ppsim.workload.evaluation import outputs_of
+from ppsim.workload.evaluation import evaluator
 from ppsim.workload.model import Array, Model
 from ppsim.workload.partitioned import PartitionedGraph
 
-#: the ridge, as a share of the mean square of what a layer reads
+#: the ridge, as a share of the variance of what a layer reads (of its mean square, without a bias)
 RIDGE = 1e-2
+#: the least ridge, as a share of the mean square of what a layer reads: what does not vary is left alone
+LEAST_RIDGE = 1e-10
 #: numbers of a layer's left operand that are made at once
 AT_ONCE = 2**26
 Matrix = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
 
 
 def compensate(
@@ -38,8 +41,8 @@ def compensate(
     """The model with the weights that `net` keeps, and biases, fitted to what the unpruned model does.
 
     `calibration` are inputs of the network, (N, ...). All layers that are cut are fitted, in the network's order, also
-    those that keep all their weights. `ridge` weighs how far weights may go from where they were, against the mean
-    square of the layer's inputs. `progress` is called with the number of layers fitted and to fit.
+    those that keep all their weights. `ridge` weighs how far weights may go from where they were, against the variance
+    of the layer's inputs. `progress` is called with the number of layers fitted and to fit.
     Raises InputError for fewer than two inputs, or a ridge that is not positive.
     """
     if len(calibration) < 2:
@@ -57,14 +60,16 @@ def compensate(
 
 
 @dataclass
-class _Moments:
-    """Sums over rows: of products of inputs, of inputs with residuals, of both, and their number."""
+class _Block:
+    """The output units of a part, the columns of its weights that are kept, and sums of products over all rows.
 
-    rows: int
+    `gram` is of inputs with inputs, (columns, columns), `cross` of inputs with what outputs lack, (columns, outputs).
+    """
+
+    outputs: Indices
+    columns: Indices
     gram: Matrix
     cross: Matrix
-    inputs: Matrix
-    residuals: Matrix
 
 
 def _fitted(
@@ -72,53 +77,66 @@ def _fitted(
 ) -> dict[str, Array]:
     """New weights and bias of a layer."""
     tensors = pruned.tensors[name]
-    weight = tensors["weight"].astype(np.float64).reshape(len(tensors["weight"]), -1)
-    moments = _moments(model, pruned, name, calibration, weight)
-    mean_in, mean_out = moments.inputs / moments.rows, moments.residuals / moments.rows
+    weight = pruned.weight(name).reshape(len(tensors["weight"]), -1)
     has_bias = "bias" in tensors
-    # with a bias the fit is about the means; without, through the origin
-    centre = moments.rows * has_bias
-    gram = moments.gram - centre * np.outer(mean_in, mean_in)
-    cross = moments.cross - centre * np.outer(mean_in, mean_out)
-    damping = ridge * np.trace(gram) / len(gram)
-    taps = net.taps(name)
-    change = np.zeros_like(weight)
-    for outputs, kept in _blocks(net, name):
-        columns = (kept[:, None] * taps + np.arange(taps)).reshape(-1)
-        system = gram[np.ix_(columns, columns)] + max(damping, np.finfo(float).tiny) * np.eye(len(columns))
-        change[np.ix_(outputs, columns)] = np.linalg.solve(system, cross[np.ix_(columns, outputs)]).T
+    bias = np.asarray(tensors["bias"], dtype=np.float32) if has_bias else np.float32(0)
+    blocks = _blocks(net, name)
+    shift = np.zeros(weight.shape[1], dtype=np.float32)
+    count, sums, squares, lacks = 0, np.zeros(weight.shape[1]), 0.0, np.zeros(len(weight))
+    for rows, wanted in _rows(model, pruned, name, calibration):
+        lacking = wanted - rows @ weight.T - bias
+        if has_bias and not count:
+            # with a bias the fit is about the means; taken off early, they do not drown what varies
+            shift = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+        rows = rows - shift
+        count += len(rows)
+        sums += rows.sum(axis=0, dtype=np.float64)
+        squares += float(np.square(rows, dtype=np.float64).sum())
+        lacks += lacking.sum(axis=0, dtype=np.float64)
+        for block in blocks:
+            part = rows[:, block.columns]
+            block.gram += part.T @ part
+            block.cross += part.T @ lacking[:, block.outputs]
+    mean_in, mean_out = sums / count * has_bias, lacks / count * has_bias
+    spread = squares - count * float(mean_in @ mean_in)
+    power = squares + count * float(shift.astype(np.float64) @ shift)
+    # where nothing is read but zeros, any ridge leaves the weights alone
+    damping = max(ridge * spread, LEAST_RIDGE * power) / weight.shape[1] or 1.0
+    change = np.zeros(weight.shape)
+    for block in blocks:
+        own, lack = mean_in[block.columns], mean_out[block.outputs]
+        system = block.gram - count * np.outer(own, own)
+        system[np.diag_indices_from(system)] += damping
+        solved = np.linalg.solve(system, block.cross - count * np.outer(own, lack))
+        change[np.ix_(block.outputs, block.columns)] = solved.T
     new: dict[str, Array] = {"weight": (weight + change).reshape(tensors["weight"].shape).astype(np.float32)}
     if has_bias:
-        new["bias"] = (tensors["bias"] + mean_out - change @ mean_in).astype(np.float32)
+        new["bias"] = (bias + mean_out - change @ (mean_in + shift)).astype(np.float32)
     return new
 
 
-def _blocks(net: PartitionedGraph, name: str) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """For each output part: its output units, and the input units that it keeps."""
-    layer = net.layers[name]
+def _blocks(net: PartitionedGraph, name: str) -> list[_Block]:
+    """What each output part is fitted from."""
+    layer, taps = net.layers[name], net.taps(name)
     mask, out_parts = mask_of(layer), layer.part_of("out")
+    found = []
     for part in range(len(layer.out_sizes)):
         outputs = np.flatnonzero(out_parts == part)
         if len(outputs):
-            yield outputs, np.flatnonzero(mask[outputs[0]])
+            kept = np.flatnonzero(mask[outputs[0]])
+            columns = (kept[:, None] * taps + np.arange(taps)).reshape(-1)
+            size = len(columns)
+            found.append(_Block(outputs, columns, np.zeros((size, size)), np.zeros((size, len(outputs)))))
+    return found
 
 
-def _moments(model: Model, pruned: Model, name: str, calibration: Array, weight: Matrix) -> _Moments:
-    """What least squares need to know of a layer's inputs, and of what its outputs lack."""
-    outputs, inputs = weight.shape
-    found = _Moments(0, np.zeros((inputs, inputs)), np.zeros((inputs, outputs)), np.zeros(inputs), np.zeros(outputs))
-    bias = pruned.tensors[name].get("bias", np.zeros(outputs))
+def _rows(model: Model, pruned: Model, name: str, calibration: Array) -> Iterator[tuple[Rows, Rows]]:
+    """What a layer of the pruned network reads, and what it makes in the unpruned one, row by row, in pieces."""
     product = model.graph.with_batch(1).gemm_of(name)
     assert product is not None
+    reads, makes = evaluator(pruned, input_layers(model.graph, [name])), evaluator(model, [name])
     step = max(1, AT_ONCE // (product.m * product.k))
     for first in range(0, len(calibration), step):
         chunk = calibration[first : first + step]
-        rows = operand(model.graph, name, inputs_of(pruned, [name], chunk)[name])
-        wanted = by_unit(outputs_of(model, chunk, [name])[name])
-        lacking = wanted - rows @ weight.T.astype(np.float32) - bias.astype(np.float32)
-        found.rows += len(rows)
-        found.gram += rows.T @ rows
-        found.cross += rows.T @ lacking
-        found.inputs += rows.sum(axis=0, dtype=np.float64)
-        found.residuals += lacking.sum(axis=0, dtype=np.float64)
-    return found
+        tensor = reads(chunk).get(model.graph.sources[name][0], chunk)
+        yield operand(model.graph, name, tensor), by_unit(makes(chunk)[name])

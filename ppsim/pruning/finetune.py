@@ -31,6 +31,14 @@ class Schedule:
     batch: int = 128
     temperature: float = 2.0
 
+    def __post_init__(self) -> None:
+        """Reject what nothing can be learnt with."""
+        if min(self.epochs, self.batch) < 1 or not (0 < self.rate < np.inf and 0 < self.temperature < np.inf):
+            raise InputError(
+                f"schedule: epochs={self.epochs}, batch={self.batch}, rate={self.rate:g}, temperature="
+                f"{self.temperature:g}; accepted: epochs and batch from 1, rate and temperature above 0"
+            )
+
 
 def finetune(
     pruned: Model,
@@ -56,6 +64,10 @@ def finetune(
     plan = schedule or Schedule()
     graph, result = pruned.graph, results_of(pruned.graph)[0]
     fixed = unchanged_inputs(graph, net.layers, result)
+    if not fixed:
+        return pruned
+    if graph.shapes[result][0] < 2:
+        raise InputError(f"{graph.name}: fine-tuning goes by how outputs are shared out, and {result!r} has one alone")
     outputs = outputs_of(pruned, inputs, [name for name in fixed if name != INPUT])
     outputs[INPUT] = np.asarray(inputs, dtype=np.float32)
     known = {name: torch.tensor(outputs[name]) for name in fixed}

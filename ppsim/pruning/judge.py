@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ppsim.errors import InputError
 from ppsim.extras import needs
-from ppsim.pruning.methods.contract import Judge, Parts, Saliency
+from ppsim.pruning.methods.contract import Judge, Parts
 from ppsim.pruning.output_change import results_of
+from ppsim.pruning.saliency import Saliency
 from ppsim.pruning.sides import Cut
 from ppsim.pruning.torch_network import forward, numbers_of, over_kernel, unchanged_inputs
 from ppsim.workload.evaluation import outputs_of
@@ -35,6 +37,11 @@ def output_judge(model: Model, cut: Cut, calibration: Array) -> Judge:
     layers = [layer.name for layer in graph.layers if layer.name in cut.sides]
     # what lies before the first layer that is cut stays as it is
     fixed = unchanged_inputs(graph, layers, result)
+    if not fixed or graph.shapes[result][0] < 2:
+        why = "depends on no layer that is cut" if not fixed else "has one unit: there is no angle between outputs"
+        raise InputError(
+            f'{graph.name}: method "output" goes by the result {result!r}, which {why}; take "alternating"'
+        )
     outputs = outputs_of(model, calibration, [name for name in (*fixed, result) if name != INPUT])
     known = {
         name: torch.tensor(np.asarray(calibration if name == INPUT else outputs[name], np.float32)) for name in fixed

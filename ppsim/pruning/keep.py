@@ -38,7 +38,7 @@ def budget_of(keep: float | str, parts: int) -> Budget:
     Raises InputError naming what is accepted.
     """
     if isinstance(keep, str):
-        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMG]iB|B)\s*", keep)
+        found = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([KMG]iB|B)\s*", keep)
         if found:
             return Budget(moved_bytes=int(float(found[1]) * UNITS[found[2]]))
         try:
@@ -95,15 +95,29 @@ class _Candidate:
 def most_salient(net: PartitionedGraph, saliencies: Mapping[str, Saliency], budget: Budget) -> PartitionedGraph:
     """Keep blocks between parts, those with the most saliency for each byte moved first, as far as the budget goes.
 
-    `saliencies[layer]` are (outputs, inputs). A block that no longer fits is passed over. One budget serves all layers.
+    `saliencies[layer]` are (outputs, inputs). A block that no longer fits is passed over. One budget serves all layers;
+    what several layers read counts for each of them. Raises InputError where what has to be kept is over the budget.
     """
     candidates = [found for name, saliency in saliencies.items() for found in _candidates(net, name, saliency)]
     candidates.sort(key=lambda block: (-block.saliency / block.moved_bytes, block.layer, block.into, block.part))
     if budget.moved_bytes is not None:
-        left = budget.moved_bytes
+        fewest = sum(moved_bytes(net, name) for name in net.layers)
+        left = budget.moved_bytes - fewest
     else:
         assert budget.share is not None
-        left = int(budget.share * net.dense_weights + 1e-6) - net.nonzeros
+        # the share 1/parts is that of equal parts, and stands for the diagonal blocks where parts cannot be equal
+        least = budget.share <= 1 / net.parts + 1e-9
+        left = 0 if least else int(budget.share * net.dense_weights + 1e-6) - net.nonzeros
+        fewest = net.nonzeros
+    if left < 0:
+        what = (
+            f"bytes moved: at least {fewest}"
+            if budget.moved_bytes is not None
+            else (f"share of weights: at least {fewest / net.dense_weights:.4g}")
+        )
+        raise InputError(
+            f"keep: the blocks from part p to part p, and layers that keep all their weights, take more; {what}"
+        )
     bought: dict[str, dict[int, list[int]]] = {}
     for block in candidates:
         price = block.weights if budget.moved_bytes is None else block.moved_bytes

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ppsim.workload.evaluation import outputs_of
-from ppsim.workload.graph import LayerGraph
+from ppsim.workload.graph import INPUT, LayerGraph
 from ppsim.workload.layers import Softmax
 from ppsim.workload.model import Array, Model
 
@@ -33,11 +33,9 @@ def output_changes(dense: Model, other: Model, inputs: Array) -> tuple[OutputCha
 
 
 def results_of(graph: LayerGraph) -> tuple[str, ...]:
-    """The layers nobody reads; in place of a softmax, whose outputs hide how far its inputs moved, what it reads."""
-    read = {source for sources in graph.sources.values() for source in sources}
-    last = [layer for layer in graph.layers if layer.name not in read]
-    names = (graph.sources[layer.name][0] if isinstance(layer, Softmax) else layer.name for layer in last)
-    return tuple(dict.fromkeys(names))
+    """The network's results; in place of a softmax, whose outputs hide how far its inputs moved, what it reads."""
+    read = {name: graph.sources[name][0] if isinstance(graph[name], Softmax) else name for name in graph.results}
+    return tuple(dict.fromkeys(name if source == INPUT else source for name, source in read.items()))
 
 
 def _change(name: str, before: Array, after: Array) -> OutputChange:

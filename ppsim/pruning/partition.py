@@ -14,6 +14,7 @@ from ppsim.pruning.methods import METHODS
 from ppsim.pruning.methods.contract import Parts, Problem
 from ppsim.pruning.saliency import saliencies_of
 from ppsim.pruning.sides import Cut, cut_of
+from ppsim.workload.evaluation import checked_inputs
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.model import Array, Model
 from ppsim.workload.partitioned import PartitionedGraph, PartitionedLayer, all_blocks, default_blocks, split_evenly
@@ -59,7 +60,13 @@ def partition(
         raise InputError(f"parts must be at least 1, got {parts}")
     if method not in METHODS:
         raise InputError(f"method={method!r} is unknown; accepted: {', '.join(METHODS)}")
+    if not 0 <= slack < 1:
+        raise InputError(f"slack={slack:g} is out of range; accepted: from 0 to below 1")
+    if seed < 0:
+        raise InputError(f"seed={seed} is out of range; accepted: 0 and up")
     graph = net.graph if isinstance(net, Model) else net
+    if calibration is not None:
+        calibration = checked_inputs(graph, calibration)
     known = net if weights is None and isinstance(net, Model) else weights
     budget = None if keep is None else budget_of(keep, parts)
     names = graph.match(layers)
@@ -85,7 +92,7 @@ def partition(
 
 def _reduced(graph: LayerGraph, names: tuple[str, ...], reduce: str, parts: int) -> tuple[str, ...]:
     """The layers to be split by inputs; raises InputError for one that is not to be cut, or has too few inputs."""
-    reduced = graph.match(reduce)
+    reduced = graph.match(reduce, "reduce")
     for name in reduced:
         if name not in names:
             raise InputError(f"{graph.name}: reduce={reduce!r} names {name!r}, which is not among the layers to be cut")

@@ -10,16 +10,18 @@ import numpy.typing as npt
 
 from ppsim.documents import quote
 from ppsim.errors import InputError
-from ppsim.pruning.activations import by_unit, inputs_of
+from ppsim.pruning.activations import mean_squares
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.model import Array, Model
 
 Saliency = npt.NDArray[np.floating[Any]]
+#: weights beyond it have squares that float32 cannot add up
+LARGEST_WEIGHT = 1e15
 #: from weights (outputs, inputs, kernel ...) and the mean square of each input unit (inputs,) to (outputs, inputs)
 Measure = Callable[[Array, Array | None], Saliency]
 
 
-def magnitude(weight: Array, mean_square: Array | None) -> Saliency:
+def absolute(weight: Array, mean_square: Array | None) -> Saliency:
     """|w|, summed over the kernel."""
     return _over_kernel(np.abs(weight))
 
@@ -44,7 +46,7 @@ def _over_kernel(values: Array) -> Saliency:
 
 
 #: a new saliency is one function and one line here
-SALIENCIES: dict[str, Measure] = {"w": magnitude, "w2": square, "wx2": activation}
+SALIENCIES: dict[str, Measure] = {"w": absolute, "w2": square, "wx2": activation}
 
 
 def saliencies_of(
@@ -69,23 +71,17 @@ def saliencies_of(
     return {name: SALIENCIES[saliency](_weight(graph, name, weights), squares.get(name)) for name in layers}
 
 
-def mean_squares(model: Model, layers: Sequence[str], calibration: Array) -> dict[str, Array]:
-    """The mean square of each input unit of some layers over calibration inputs and positions, (inputs,) each."""
-    tensors = inputs_of(model, layers, calibration)
-    return {name: np.square(by_unit(tensor)).mean(axis=0, dtype=np.float64) for name, tensor in tensors.items()}
-
-
 def _weight(graph: LayerGraph, name: str, weights: Model | Mapping[str, Array]) -> Array:
-    if isinstance(weights, Model):
-        return weights.weight(name)
+    """Weights of a layer in float32; raises InputError where they are missing or do not fit."""
     shape = graph[name].tensors(graph.input_shapes_of(name))["weight"]
-    weight = weights.get(f"{name}.weight")
-    if weight is None or weight.shape != shape:
-        what = "is missing" if weight is None else f"has the shape {weight.shape}"
-        raise InputError(f"{graph.name}: weights {quote(f'{name}.weight')}: {what}; the layer needs {shape}")
-    if weight.dtype.kind != "f" or not np.isfinite(weight).all():
-        raise InputError(f"{graph.name}: weights {quote(f'{name}.weight')}: finite floating point numbers are accepted")
-    return np.asarray(weight, dtype=np.float32)
+    given = weights.tensors.get(name, {}).get("weight") if isinstance(weights, Model) else weights.get(f"{name}.weight")
+    where = f"{graph.name}: weights {quote(f'{name}.weight')}"
+    if given is None or given.shape != shape:
+        what = "is missing" if given is None else f"has the shape {given.shape}"
+        raise InputError(f"{where}: {what}; the layer needs {shape}")
+    if given.dtype.kind != "f" or not np.abs(given).max() <= LARGEST_WEIGHT:
+        raise InputError(f"{where}: floating point numbers up to {LARGEST_WEIGHT:g} are accepted")
+    return np.asarray(given, dtype=np.float32)
 
 
 def atoms_saliency(saliency: Saliency, out_atoms: int, in_atoms: int) -> Saliency:

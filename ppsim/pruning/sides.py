@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ppsim.errors import InputError
-from ppsim.pruning.axes import Axes, Span, axes_of
+from ppsim.pruning.axes import Span, axes_of
 from ppsim.pruning.methods.contract import Coupling, Parts
 from ppsim.pruning.saliency import Saliency, atoms_saliency
 from ppsim.workload.graph import LayerGraph
@@ -48,12 +48,13 @@ class Cut:
 def cut_of(graph: LayerGraph, layers: Sequence[str], parts: int, reduced: Collection[str] = ()) -> Cut:
     """How layers lie on the axes of a network. The outputs of `reduced` layers are not cut.
 
-    Where an axis has fewer atoms than there are parts, but the layer has units enough, the layer's side is cut on its
-    own and atoms are torn apart: more parts than channels cut through the pixels of a channel.
+    Where an axis has fewer atoms than there are parts, but the layer has units enough, what lies there is cut unit by
+    unit and atoms are torn apart: more parts than channels cut through the pixels of a channel.
     Raises InputError for a layer with too few units on both sides.
     """
     axes = axes_of(graph)
     atoms = list(axes.atoms)
+    own: dict[tuple[Span, ...], Span] = {}
     sides = {}
     for name in layers:
         inputs, outputs = graph.input_shapes_of(name)[0][0], graph.shapes[name][0]
@@ -65,7 +66,7 @@ def cut_of(graph: LayerGraph, layers: Sequence[str], parts: int, reduced: Collec
         reads, makes = axes.spans[graph.sources[name][0]], axes.spans[name]
         divided = outputs >= parts and name not in reduced
         sides[name] = Sides(
-            _side(axes, reads, inputs, parts, atoms), _side(axes, makes, outputs, parts, atoms) if divided else ()
+            _side(reads, inputs, parts, atoms, own), _side(makes, outputs, parts, atoms, own) if divided else ()
         )
     used = sorted({span.axis for both in sides.values() for span in (*both.inputs, *both.outputs)})
     number = {axis: at for at, axis in enumerate(used)}
@@ -80,14 +81,21 @@ def cut_of(graph: LayerGraph, layers: Sequence[str], parts: int, reduced: Collec
     )
 
 
-def _side(axes: Axes, spans: tuple[Span, ...], units: int, parts: int, atoms: list[int]) -> tuple[Span, ...]:
-    """The spans to cut a side along: those it lies on, one of its own if they have too few atoms, none if it has."""
+def _side(
+    spans: tuple[Span, ...], units: int, parts: int, atoms: list[int], own: dict[tuple[Span, ...], Span]
+) -> tuple[Span, ...]:
+    """The spans to cut a side along: those it lies on, one of its own if they have too few atoms, none if it has.
+
+    Sides on the same spans share the one of their own.
+    """
     if units < parts:
         return ()
-    if all(axes.atoms[span.axis] >= parts for span in spans):
+    if all(atoms[span.axis] >= parts for span in spans):
         return spans
-    atoms.append(units)
-    return (Span(len(atoms) - 1, units),)
+    if spans not in own:
+        atoms.append(units)
+        own[spans] = Span(len(atoms) - 1, units)
+    return (own[spans],)
 
 
 def _pieces(saliency: Saliency, spans: Sequence[Span]) -> list[tuple[Span, Saliency]]:

@@ -111,6 +111,10 @@ def _pool(layer: Pool, sources: list[Tensor], numbers: Numbers) -> Tensor:
     from torch.nn.functional import avg_pool2d, max_pool2d
 
     stride = layer.stride or layer.kernel
+    if any(2 * padding > kernel for padding, kernel in zip(layer.padding, layer.kernel, strict=True)):
+        raise InputError(
+            f"layer {layer.name!r}: padding {layer.padding} of a pool's kernel {layer.kernel}: no derivatives"
+        )
     if layer.mode == "max":
         return max_pool2d(sources[0], layer.kernel, stride, layer.padding, ceil_mode=layer.ceil)
     return avg_pool2d(sources[0], layer.kernel, stride, layer.padding, layer.ceil, count_include_pad=False)
@@ -170,7 +174,8 @@ def _concat(layer: Concat, sources: list[Tensor], numbers: Numbers) -> Tensor:
 
 
 def _flatten(layer: Flatten, sources: list[Tensor], numbers: Numbers) -> Tensor:
-    return sources[0].flatten(1)
+    # units come first in the order of a flattened sequence, as in that of an image
+    return (sources[0].transpose(1, 2) if sources[0].dim() == 3 else sources[0]).flatten(1)
 
 
 #: a layer type that can be differentiated is one function and one line here

@@ -6,7 +6,7 @@ Tensors have the batch first and are laid out as in ONNX: (N, channels, height, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -28,27 +28,34 @@ _FATAL = 4
 
 
 def outputs_of(model: Model, inputs: Array, layers: Sequence[str]) -> dict[str, Array]:
-    """The outputs of the layers named, for each of `inputs`: layer -> (N, ...) of float32.
+    """The outputs of the layers named for `inputs`: layer -> (N, ...) of float32, as `evaluator` gives them."""
+    return evaluator(model, layers)(inputs)
 
-    `inputs` are (N, ...): floating point numbers, booleans, or integers, which are taken as they are, without scaling
-    (255 stays 255); rows of embeddings are integers. Inputs go through in batches of `MAX_BYTES`, on as many threads as
-    onnxruntime takes; equal arguments give equal outputs on one machine.
 
-    Raises InputError for inputs of another shape or type, unknown layers, and a network ONNX cannot express.
+def evaluator(model: Model, layers: Sequence[str]) -> Callable[[Array], dict[str, Array]]:
+    """A function from inputs (N, ...) to the outputs of the layers named: layer -> (N, ...) of float32.
+
+    Inputs are floating point numbers, booleans, or integers, which are taken as they are, without scaling (255 stays
+    255); rows of embeddings are integers. They go through in batches of `MAX_BYTES`, on as many threads as onnxruntime
+    takes; equal arguments give equal outputs on one machine. What the layers do not depend on is not computed.
+
+    Raises InputError for unknown layers, and a network ONNX cannot express; and the function, for inputs of another
+    shape or type.
     """
-    graph, inputs = model.graph, np.asarray(inputs)
-    _check_inputs(graph, inputs)
-    names = list(dict.fromkeys(layers))
-    if not names:
-        return {}
-    session = _session(model, names)
-    found = {name: np.empty((len(inputs), *onnx_shape(graph.shapes[name])), np.float32) for name in names}
+    graph, names = model.graph, list(dict.fromkeys(layers))
+    session = _session(model, names) if names else None
     at_once = max(1, MAX_BYTES // (4 * sum(map(prod, graph.shapes.values()))))
-    for start in range(0, len(inputs), at_once):
-        batch = _operand(graph, inputs[start : start + at_once])
-        for name, values in zip(names, _run(session, names, batch, graph.name), strict=True):
-            found[name][start : start + len(values)] = values
-    return found
+
+    def evaluate(inputs: Array) -> dict[str, Array]:
+        inputs = checked_inputs(graph, inputs)
+        found = {name: np.empty((len(inputs), *onnx_shape(graph.shapes[name])), np.float32) for name in names}
+        for start in range(0, len(inputs) if names else 0, at_once):
+            batch = _operand(graph, inputs[start : start + at_once])
+            for name, values in zip(names, _run(session, names, batch, graph.name), strict=True):
+                found[name][start : start + len(values)] = values
+        return found
+
+    return evaluate
 
 
 def input_shape(graph: LayerGraph) -> tuple[int, ...]:
@@ -59,9 +66,11 @@ def input_shape(graph: LayerGraph) -> tuple[int, ...]:
     return graph.input_shape[1:] if takes_rows(graph) else onnx_shape(graph.input_shape)
 
 
-def _check_inputs(graph: LayerGraph, inputs: Array) -> None:
+def checked_inputs(graph: LayerGraph, inputs: Array) -> Array:
+    """Inputs (N, ...) as an array; raises InputError for another shape or type, no inputs, and rows there are not."""
+    inputs = np.asarray(inputs)
     wanted = input_shape(graph)
-    if inputs.ndim == 0 or inputs.shape[1:] != wanted:
+    if inputs.ndim == 0 or not len(inputs) or inputs.shape[1:] != wanted:
         raise InputError(
             f"{graph.name}: inputs of shape {inputs.shape}; expected ({', '.join(map(str, ('N', *wanted)))})"
         )
@@ -74,6 +83,7 @@ def _check_inputs(graph: LayerGraph, inputs: Array) -> None:
         least, largest = int(inputs.min()), int(inputs.max())
         if least < 0 or largest > most:
             raise InputError(f"{graph.name}: inputs from {least} to {largest}; rows go from 0 to {most}")
+    return inputs
 
 
 def _operand(graph: LayerGraph, inputs: Array) -> Array:

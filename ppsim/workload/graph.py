@@ -81,6 +81,12 @@ class LayerGraph:
                 raise InputError(f"{self.name}: {error}") from None
         return MappingProxyType(shapes)
 
+    @cached_property
+    def results(self) -> tuple[str, ...]:
+        """The layers nobody reads, in order."""
+        read = {source for sources in self.sources.values() for source in sources}
+        return tuple(layer.name for layer in self.layers if layer.name not in read)
+
     def __getitem__(self, name: str) -> Layer:
         """The layer called `name`; raises KeyError."""
         return self._by_name[name]
@@ -125,16 +131,16 @@ class LayerGraph:
             if isinstance(layer, Linear) or (isinstance(layer, Conv) and layer.groups == 1)
         )
 
-    def match(self, patterns: str | Iterable[str]) -> tuple[str, ...]:
+    def match(self, patterns: str | Iterable[str], argument: str = "layers") -> tuple[str, ...]:
         """Names of the divisible layers that match a glob, a comma-separated list of globs, or a sequence of them.
 
-        Raises InputError when a pattern matches none.
+        Raises InputError, which names the argument that the patterns are, when a pattern matches none.
         """
         globs = [p.strip() for p in patterns.split(",")] if isinstance(patterns, str) else list(patterns)
         for glob in globs:
             if not any(fnmatchcase(name, glob) for name in self.divisible):
                 raise InputError(
-                    f"{self.name}: layers={glob!r} matches no linear layer or ungrouped convolution; "
+                    f"{self.name}: {argument}={glob!r} matches no linear layer or ungrouped convolution; "
                     f"there are: {', '.join(self.divisible) or 'none'}"
                 )
         return tuple(name for name in self.divisible if any(fnmatchcase(name, glob) for glob in globs))

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from ppsim.pruning.saliency import Saliency
 from ppsim.pruning.transport import balanced_bounds
 
 #: the part of each atom of an axis, (atoms,)
 Parts = npt.NDArray[np.int64]
-Saliency = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)

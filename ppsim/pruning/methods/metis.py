@@ -52,7 +52,7 @@ def _graph(problem: Problem, first: Indices) -> tuple[Indices, Indices, Indices]
     ends = np.concatenate((rows[other], columns[other])), np.concatenate((columns[other], rows[other]))
     keys, where = np.unique(ends[0] * vertices + ends[1], return_inverse=True)
     total = np.bincount(where, weights=np.tile(saliency[other], 2), minlength=len(keys))
-    weights = np.maximum(1, np.rint(total * (SCALE / max(total.max(), np.finfo(float).tiny)))).astype(np.int64)
+    weights = np.maximum(1, np.rint(total * (SCALE / (total.max() or 1.0)))).astype(np.int64)
     pointers = np.searchsorted(keys, np.arange(vertices + 1) * vertices)
     return pointers, keys % vertices, weights
 

@@ -27,6 +27,8 @@ def output(problem: Problem) -> tuple[Parts, ...]:
     """
     if problem.make_judge is None:
         raise InputError('method "output" runs the network on calibration inputs; give a model and calibration=...')
+    if not problem.couplings:  # nothing is cut on both sides
+        return alternating(problem)
     judge = problem.make_judge()
     # into many parts much saliency is the better start; into few, what is cut cancels better where it is drawn blindly
     found = [_improved(problem, judge, start) for start in (alternating(problem), random(problem))]

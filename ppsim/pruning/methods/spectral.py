@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ppsim.pruning.methods.contract import Parts, Problem, Saliency
+from ppsim.pruning.methods.contract import Parts, Problem
+from ppsim.pruning.saliency import Saliency
 from ppsim.pruning.transport import assign
 
 #: dimensions for each part, rounds of subspace iteration, and rounds of moving centres

@@ -116,12 +116,11 @@ def _check_names(graph: LayerGraph) -> None:
 
 
 def _ends(graph: LayerGraph, outputs: Sequence[str]) -> tuple[str, ...]:
-    """The layers nobody reads, and those of `outputs`, each once."""
-    read = {source for sources in graph.sources.values() for source in sources}
+    """The layers of `outputs`, each once; without any, the network's results."""
     for name in outputs:
         if name not in graph.sources:
             raise InputError(f"{graph.name}: {quote(name)} is no layer whose output could be had")
-    return tuple(dict.fromkeys([*(name for name in graph.sources if name not in read), *outputs]))
+    return tuple(dict.fromkeys(outputs)) or graph.results
 
 
 def _written(model: Model) -> tuple[list[Node], dict[str, Array]]:

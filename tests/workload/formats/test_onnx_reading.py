@@ -1,6 +1,8 @@
 """Networks read from ONNX: the layers that come out, and that they compute what ONNX Runtime computes."""
 
 import math
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -184,8 +186,8 @@ def test_convolutions(attributes, layer):
 
 @pytest.mark.parametrize("fill", ["dilations=[2,2]", "pads=[0,0,1,1]", 'auto_pad="SAME_UPPER", strides=[2,2]'])
 def test_convolutions_that_pad_unevenly_or_dilate(fill):
-    message = refusal(network(f"[stem] y = Conv<{fill}>(x, w)", "N,4,8,8", w=numbers(6, 4, 3, 3)))
-    assert "net.onnx: node 'stem' (Conv): " in message
+    message = refusal(network(f"y = Conv<{fill}>(x, w)", "N,4,8,8", w=numbers(6, 4, 3, 3)))
+    assert "net.onnx: node 'conv_1' (Conv): " in message
     assert "dilations" in message or "the same padding on both sides is accepted" in message
 
 
@@ -683,14 +685,32 @@ def test_names_fit_a_line():
 # What else a file holds
 
 
-@pytest.mark.parametrize("kind", ["float16", "float64", "bfloat16"])
-def test_weights_in_other_precisions(kind):
+KINDS = {"float16": TensorProto.FLOAT16, "float64": TensorProto.DOUBLE, "bfloat16": TensorProto.BFLOAT16}
+
+
+@pytest.mark.parametrize("raw", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_in_other_precisions(kind, raw):
     weight = numbers(7, 5)
-    to = {"float16": TensorProto.FLOAT16, "float64": TensorProto.DOUBLE, "bfloat16": TensorProto.BFLOAT16}[kind]
-    model = network(f"h = Cast<to={to}>(x)  y = Gemm(h, fc__weight)", "N,7", fc__weight=weight)
-    tensor = helper.make_tensor("fc.weight", to, weight.shape, weight.reshape(-1).tolist())
-    model.graph.initializer[0].CopyFrom(tensor)
+    model = network(f"h = Cast<to={KINDS[kind]}>(x)  y = Gemm(h, fc__weight)", "N,7", fc__weight=weight)
+    listed = helper.make_tensor("fc.weight", KINDS[kind], weight.shape, weight.reshape(-1).tolist())
+    model.graph.initializer[0].CopyFrom(listed)
+    if raw:
+        bits = {"float16": np.uint16, "bfloat16": np.uint16, "float64": np.float64}[kind]
+        content = np.array(listed.double_data or listed.int32_data, bits).tobytes()
+        model.graph.initializer[0].CopyFrom(
+            TensorProto(name="fc.weight", data_type=KINDS[kind], dims=(7, 5), raw_data=content)
+        )
+    assert model.graph.initializer[0].HasField("raw_data") == raw
     file = load(model)
+    np.testing.assert_allclose(file.tensors["fc.weight"], weight.T, rtol=1e-2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_that_are_cast(kind):
+    body = f"c = Cast<to={KINDS[kind]}>(fc__weight)  k = Cast<to=1>(c)  y = Gemm(x, k)"
+    weight = numbers(7, 5)
+    file = load(network(body, "N,7", fc__weight=weight))
     np.testing.assert_allclose(file.tensors["fc.weight"], weight.T, rtol=1e-2)
 
 
@@ -707,6 +727,24 @@ def test_the_document_in_the_metadata():
     assert load(model).document is None
     helper.set_model_props(model, {"other": "x", "ppsim": "format: ppsim-partitioned/1\n"})
     assert load(model).document == "format: ppsim-partitioned/1\n"
+
+
+def test_importing_the_reader_imports_no_package_of_the_extra():
+    code = """
+import sys
+import ppsim.workload.formats.onnx_reading, ppsim.workload.formats.torch_reading
+assert not {"onnx", "torch", "onnxruntime", "onnxscript", "google"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_where_the_package_is_not_installed(tmp_path, monkeypatch):
+    (tmp_path / "net.onnx").write_bytes(network("y = Relu(x)", "N,3").SerializeToString())
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(
+        InputError, match=r"^.*net\.onnx: reading ONNX files needs the package 'onnx'; install it with: "
+    ):
+        read(tmp_path / "net.onnx", lenient=False)
 
 
 def test_several_outputs_and_what_leads_nowhere():
@@ -736,16 +774,18 @@ def test_a_file_with_its_weights_beside_it(tmp_path: Path):
 
 
 def test_an_unsupported_node_names_what_is_supported():
-    message = refusal(network("[odd] y = Softplus(x)", "N,6"))
-    assert message.startswith("net.onnx: node 'odd' (Softplus): operator not supported; supported: Add, AveragePool, ")
+    message = refusal(network("y = Softplus(x)", "N,6"))
+    assert message.startswith(
+        "net.onnx: node 'softplus_1' (Softplus): operator not supported; supported: Add, AveragePool, "
+    )
     assert message.endswith("Unsqueeze, Where")
 
 
 def test_a_lenient_reader_leaves_out_what_keeps_the_shape():
-    body = "a = Gemm(x, w)  [odd] b = Softplus(a)  m = Mul(a, b)  y = Relu(m)"
+    body = "a = Gemm(x, w)  b = Softplus(a)  m = Mul(a, b)  y = Relu(m)"
     file = load(network(body, "N,6", w=numbers(6, 4)), lenient=True)
     assert types(file) == [Linear, Elementwise]
-    assert [text.split(":")[0] for text in file.skipped] == ["node 'odd' (Softplus)", "node 'mul_1' (Mul)"]
+    assert [text.split(":")[0] for text in file.skipped] == ["node 'softplus_1' (Softplus)", "node 'mul_1' (Mul)"]
     assert load(network("y = Relu(x)", "N,6"), lenient=True).skipped == ()
 
 

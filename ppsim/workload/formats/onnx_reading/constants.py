@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from ppsim.documents import quote
 from ppsim.errors import InputError
 from ppsim.extras import needs
 from ppsim.workload.formats.onnx_reading.budget import MAX_ELEMENTS, Budget
@@ -140,7 +141,11 @@ def computed(node: Node, operands: Sequence[Constant | None], budget: Budget) ->
     names = ["" if operand is None else f"i{number}" for number, operand in enumerate(operands)]
     outputs = [f"o{number}" for number in range(len(node.outputs))]
     proto = NodeProto(op_type=node.op, input=names, output=outputs, attribute=node.attributes.values())
-    feeds = {name: operand.array for name, operand in zip(names, operands, strict=True) if operand is not None}
+    feeds = {
+        name: one.array if one.array.flags.c_contiguous else one.array.copy()  # some versions need it so
+        for name, one in zip(names, operands, strict=True)
+        if one is not None
+    }
     if node.op in _OWN and len(arrays) == _OWN_ARITY:
         return (Constant(_OWN[node.op](node, arrays)),)
     try:
@@ -149,7 +154,10 @@ def computed(node: Node, operands: Sequence[Constant | None], budget: Budget) ->
             found = ReferenceEvaluator(proto, opsets={"": min(node.opset, onnx_opset_version())}).run(None, feeds)
     except Exception as error:  # the reference implementation raises whatever numpy, and its own checks, raise
         raise node.wrong(f"cannot be computed: {' '.join(str(error).split())[:200]}") from None
-    results = [np.asarray(array) for array in found]
+    # NumPy has no bfloat16 of its own
+    results = [
+        array.astype(np.float32) if array.dtype.name == "bfloat16" else array for array in map(np.asarray, found)
+    ]
     if len(results) != len(outputs) or any(array.dtype.kind == "O" for array in results):
         raise node.wrong("cannot be computed: it makes no tensors")
     return tuple(Constant(array, _origin(operands, array), _rows(node, operands)) for array in results)
@@ -189,4 +197,4 @@ def constant(node: Node) -> Constant:
         return Constant(np.array(attribute.f, np.float32))
     if name == "value_floats":
         return Constant(np.array(attribute.floats, np.float32))
-    raise node.wrong(f"holds {name}; numbers are accepted")
+    raise node.wrong(f"holds {quote(name)}; numbers are accepted")

@@ -30,7 +30,8 @@ class UnsupportedError(InputError):
 class Node:
     """One node: its operator, its attributes and the values it reads (None for an input left out).
 
-    `name` is unique among nodes and not empty; `opset` is the version of ONNX's operators.
+    `name` is never empty: a node without one is counted among those of its operator. `opset` is the version of ONNX's
+    operators.
     """
 
     name: str
@@ -83,7 +84,7 @@ class Node:
         """The constant at a place as float32 numbers; raises InputError where they are not finite or not floats."""
         constant = self.constant(index)
         label = f"tensor {quote(constant.origin or self.inputs[index])}"
-        if constant.array.dtype.kind != "f" and constant.array.dtype.name != "bfloat16":
+        if constant.array.dtype.kind != "f":
             raise self.wrong(f"{label} holds {constant.array.dtype}; floating point numbers are accepted as weights")
         with np.errstate(all="ignore"):
             found = np.ascontiguousarray(constant.array, np.float32)

@@ -11,8 +11,7 @@ import numpy as np
 
 from ppsim.documents import quote
 from ppsim.errors import InputError
-from ppsim.extras import needs
-from ppsim.workload.formats.onnx_reading.opening import EXTRA, READING, plain
+from ppsim.workload.formats.onnx_reading.opening import plain
 from ppsim.workload.formats.onnx_reading.values import Constant
 from ppsim.workload.model import Array
 
@@ -22,12 +21,37 @@ if TYPE_CHECKING:
     from onnx import TensorProto
 
 _EXTERNAL = 1
-#: TensorProto.DataType -> where its numbers stand when they are no raw bytes
-_FIELDS = {
-    1: "float_data", 2: "int32_data", 3: "int32_data", 4: "int32_data", 5: "int32_data", 6: "int32_data",
-    7: "int64_data", 9: "int32_data", 10: "int32_data", 11: "double_data", 12: "uint64_data", 13: "uint64_data",
-    16: "int32_data",
-}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How ONNX holds numbers of one type: what it is in NumPy, and the field they stand in when they are no raw bytes.
+
+    Numbers of `bits` stand there as the integers that their bits make.
+    """
+
+    dtype: type[np.generic]
+    field: str
+    bits: bool = False
+
+
+_BFLOAT16 = 16
+#: TensorProto.DataType -> how its numbers are held; those of bfloat16 are the first halves of float32 numbers
+_KINDS = {
+    1: _Kind(np.float32, "float_data"),
+    2: _Kind(np.uint8, "int32_data"),
+    3: _Kind(np.int8, "int32_data"),
+    4: _Kind(np.uint16, "int32_data"),
+    5: _Kind(np.int16, "int32_data"),
+    6: _Kind(np.int32, "int32_data"),
+    7: _Kind(np.int64, "int64_data"),
+    9: _Kind(np.bool_, "int32_data"),
+    10: _Kind(np.float16, "int32_data", bits=True),
+    11: _Kind(np.float64, "double_data"),
+    12: _Kind(np.uint32, "uint64_data"),
+    13: _Kind(np.uint64, "uint64_data"),
+    _BFLOAT16: _Kind(np.uint16, "int32_data"),
+}
 MAX_RANK = 32
 
 
@@ -96,35 +120,46 @@ def _whole_number(text: str, what: str) -> int:
 
 def array_of(tensor: TensorProto, files: ExternalFiles) -> Array:
     """The array of a tensor; raises InputError where its shape, its type and its bytes do not fit one another."""
-    with needs(EXTRA, READING):
-        from onnx import helper, numpy_helper
-    kind = tensor.data_type
-    if kind not in _FIELDS:
-        known = ", ".join(str(helper.tensor_dtype_to_np_dtype(number)) for number in _FIELDS)
-        raise InputError(f"holds numbers of type {kind} of ONNX's; accepted: {known}")
+    kind = _KINDS.get(tensor.data_type)
+    if kind is None:
+        raise InputError(
+            f"holds numbers of type {tensor.data_type} of ONNX's; accepted: float32, float64, float16, bfloat16, "
+            f"integers of 8 to 64 bits, bool"
+        )
     if tensor.HasField("segment"):
         raise InputError("is a segment of a tensor; whole ones are accepted")
     shape = tuple(tensor.dims)
     if len(shape) > MAX_RANK or min(shape, default=1) < 0:
         raise InputError(f"has the shape {quote(shape)}; up to {MAX_RANK} sizes that are not negative are accepted")
-    dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind))
-    elements = prod(shape)
+    dtype = np.dtype(kind.dtype)
+    needed = prod(shape) * dtype.itemsize
     if tensor.data_location == _EXTERNAL:
-        raw = files.bytes_of(tensor, elements * dtype.itemsize)
+        raw = files.bytes_of(tensor, needed)
     elif tensor.HasField("raw_data"):
         raw = tensor.raw_data
     else:
-        given = len(getattr(tensor, _FIELDS[kind]))
-        if given != elements:
-            raise InputError(f"has {given} numbers, and its shape {quote(shape)} needs {elements}")
-        try:
-            return numpy_helper.to_array(tensor)
-        except (ValueError, TypeError, OverflowError) as error:
-            raise InputError(f"holds numbers that are no {dtype}: {' '.join(str(error).split())}") from None
-    if len(raw) != elements * dtype.itemsize:
-        needed = elements * dtype.itemsize
+        raw = _listed(tensor, kind, shape).tobytes()
+    if len(raw) != needed:
         raise InputError(f"has {len(raw)} bytes, and its shape {quote(shape)} of {dtype} needs {needed}")
-    return np.frombuffer(raw, dtype).reshape(shape)
+    array = np.frombuffer(raw, dtype).reshape(shape)
+    if tensor.data_type == _BFLOAT16:
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    return array
+
+
+def _listed(tensor: TensorProto, kind: _Kind, shape: tuple[int, ...]) -> Array:
+    """The numbers of a tensor that stand in a list."""
+    given = getattr(tensor, kind.field)
+    if len(given) != prod(shape):
+        raise InputError(f"has {len(given)} numbers, and its shape {quote(shape)} needs {prod(shape)}")
+    dtype = np.dtype(kind.dtype)
+    if dtype.kind == "f" and not kind.bits:
+        return np.array(given, dtype)
+    wide = np.array(given, np.uint64 if kind.field == "uint64_data" else np.int64)
+    narrow = wide.astype(np.uint16 if kind.bits else dtype)
+    if (narrow != wide).any():
+        raise InputError(f"holds numbers that are no {dtype}")
+    return narrow.view(dtype)
 
 
 class Initialisers:

@@ -86,7 +86,7 @@ def _raised(x: Activation, rank: int) -> Activation:
 
 
 def _numbers(node: Node, constant: Constant) -> Array:
-    if constant.array.dtype.kind not in "fiu" and constant.array.dtype.name != "bfloat16":
+    if constant.array.dtype.kind not in "fiu":
         raise node.wrong(f"computes with constants that are {constant.array.dtype}")
     return constant.array.astype(np.float64)
 
@@ -95,6 +95,7 @@ def _shifted(node: Node, sketch: Sketch, x: Activation, constant: Constant) -> A
     array = _numbers(node, constant)
     if _follows_embedding(sketch, x) and (rows := _rows(array, constant, x)) is not None:
         table, numbers = rows
+        sketch.budget.spend(node, numbers.size)
         layer = Rows(name=node.name, table="positions" if table else "segments")
         return sketch.in_place(node, layer, x, {"rows": numbers.astype(np.float32)})
     return _affine(node, sketch, x, _ONE, array, constant)

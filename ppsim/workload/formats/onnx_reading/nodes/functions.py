@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from ppsim.documents import quote
 from ppsim.workload.formats.onnx_reading.drafts import Sketch
 from ppsim.workload.formats.onnx_reading.layout import UNITS, atoms_of, per_unit, whole
 from ppsim.workload.formats.onnx_reading.node import Node
@@ -41,7 +42,7 @@ def tanh(node: Node, sketch: Sketch) -> Activation:
 def gelu(node: Node, sketch: Sketch) -> Activation:
     """Gelu; its approximation by a tanh is taken for it, which is at most 0.0005 away."""
     if (how := node.text("approximate", "none")) not in ("none", "tanh"):
-        raise node.wrong(f"approximate {how!r}; none and tanh are accepted")
+        raise node.wrong(f"approximate {quote(how)}; none and tanh are accepted")
     return _function(node, sketch, "gelu")
 
 

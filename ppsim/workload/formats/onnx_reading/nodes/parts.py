@@ -43,6 +43,7 @@ def _taken(node: Node, sketch: Sketch, x: Activation, where: int, indices: Array
     """The tensor of some indices of an ONNX axis of `x`."""
     if len(indices) == x.outer[where] and (indices == np.arange(len(indices))).all():
         return x
+    sketch.budget.spend(node, _EACH * len(indices) * x.units // x.outer[where])
     selection = selected(x.layout, where, indices) if len(indices) else None
     if selection is None:
         raise node.wrong(

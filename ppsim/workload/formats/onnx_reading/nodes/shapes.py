@@ -15,7 +15,7 @@ from ppsim.workload.graph import INPUT
 from ppsim.workload.layer import Shape
 from ppsim.workload.layers import Flatten
 
-MAX_RANK = 64
+MAX_RANK = 16
 #: TensorProto.DataType of floating point numbers, and of integers
 FLOATS, INTEGERS = {1, 10, 11, 16}, {2, 3, 4, 5, 6, 7, 12, 13}
 

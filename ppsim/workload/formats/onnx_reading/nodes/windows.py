@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ppsim.documents import quote
 from ppsim.units import ceil_div
 from ppsim.workload.formats.onnx_reading.drafts import Sketch
 from ppsim.workload.formats.onnx_reading.layout import BATCH, Layout, covers, whole
@@ -86,7 +87,7 @@ def _padding(node: Node, mode: str, size: int, kernel: int, stride: int, pads: t
     if mode == "VALID":
         return 0, 0
     if mode not in ("SAME_UPPER", "SAME_LOWER"):
-        raise node.wrong(f"auto_pad {mode!r}; NOTSET, VALID, SAME_UPPER and SAME_LOWER are accepted")
+        raise node.wrong(f"auto_pad {quote(mode)}; NOTSET, VALID, SAME_UPPER and SAME_LOWER are accepted")
     both = max((ceil_div(size, stride) - 1) * stride + kernel - size, 0)
     less, more = both // 2, both - both // 2
     return (less, more) if mode == "SAME_UPPER" else (more, less)
