@@ -28,6 +28,20 @@ def check_json(name: str | None) -> None:
         check_file(Path(name))
 
 
+def check_distinct(read: Sequence[str | Path | None], written: Sequence[str | Path | None]) -> None:
+    """Complain, before anything is lost, about a file that would be written over one that is read, or written twice."""
+    from ppsim.errors import InputError
+
+    taken = {Path(name).resolve(): "is read" for name in read if name is not None}
+    for name in written:
+        if name is None or name == "-":
+            continue
+        path = Path(name).resolve()
+        if path in taken:
+            raise InputError(f"{name}: would be written over, and {taken[path]} too; give another name")
+        taken[path] = "is written"
+
+
 def write_json(name: str | None, document: Mapping[str, Any]) -> None:
     """Write a command's JSON to its file, or to stdout for -."""
     from ppsim.storage import json_text

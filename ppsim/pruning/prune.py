@@ -16,13 +16,14 @@ from ppsim.pruning.keep import moved_bytes
 from ppsim.pruning.masks import mask_of, masked, masks_of
 from ppsim.pruning.partition import partition
 from ppsim.pruning.saliency import Saliency, saliencies_of
+from ppsim.storage import write_bytes
 from ppsim.workload.formats import read_model_file, write_model_file
 from ppsim.workload.formats.npz import write_arrays
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.loading import model_of_file
 from ppsim.workload.model import Array, Model
 from ppsim.workload.partitioned import PartitionedGraph
-from ppsim.workload.partitioned_documents import partitioned_from_text, partitioned_to_text, save_partitioned
+from ppsim.workload.partitioned_documents import partitioned_from_text, partitioned_to_text
 
 Progress = Callable[[int, int], None]
 
@@ -103,18 +104,24 @@ def save_pruned(pruned: Pruned, path: str | Path) -> Path:
     The .npz file has, for each layer that is cut, `LAYER.mask`, (outputs, inputs) and True where weights are kept, and
     `LAYER.inputs` and `LAYER.outputs`, the units in the order of their parts. Returns its path. Raises InputError.
     """
-    path = Path(path)
-    beside = path.with_suffix(".npz")
-    if beside == path:
-        raise InputError(f"{path}: the graph is JSON and its masks are .npz beside it; give a name that ends in .json")
+    path, beside = Path(path), masks_file(path)
+    text = partitioned_to_text(pruned.net, str(path))  # complains before anything is written
     arrays: dict[str, Array] = {}
     for name, layer in pruned.net.layers.items():
         arrays[f"{name}.mask"] = mask_of(layer)
         arrays[f"{name}.inputs"] = np.argsort(layer.part_of("in"), kind="stable")
         arrays[f"{name}.outputs"] = np.argsort(layer.part_of("out"), kind="stable")
     write_arrays(beside, arrays)
-    save_partitioned(pruned.net, path)
+    write_bytes(path, text.encode())
     return beside
+
+
+def masks_file(path: str | Path) -> Path:
+    """Where masks go beside the file of a graph; raises InputError unless its name ends in .json."""
+    path = Path(path)
+    if path.suffix != ".json":
+        raise InputError(f"{path}: the graph is JSON and its masks are .npz beside it; give a name that ends in .json")
+    return path.with_suffix(".npz")
 
 
 def export(pruned: Pruned, path: str | Path) -> None:

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models import branches, perceptron
+from models import branches, perceptron, with_weights
 
 import ppsim
 from ppsim.pruning.block_order import in_block_order
 from ppsim.pruning.masks import mask_of, masked, masks_of
 from ppsim.workload.evaluation import input_shape, outputs_of
+from ppsim.workload.graph import LayerGraph
+from ppsim.workload.layers import Concat, Linear, Softmax
 
 
 def inputs_for(model, count=5, seed=0):
@@ -60,6 +62,31 @@ def test_units_that_are_tied_move_together():
     assert all(np.array_equal(orders["conv1"], orders[name]) for name in ("conv2", "conv3", "add"))
     pixels = orders["flatten"].reshape(-1, 9)
     assert np.array_equal(pixels // 9, np.repeat(orders["pool"][:, None], 9, axis=1))
+
+
+def test_groups_that_reach_over_a_concatenation_stay_where_they_are():
+    layers = (
+        Linear(name="a", out_features=4),
+        Linear(name="b", out_features=4, inputs=("input",)),
+        Concat(name="c", inputs=("a", "b")),
+        Softmax(name="s", groups=4),
+        Linear(name="d", out_features=3),
+    )
+    model = with_weights(LayerGraph("net", (6,), layers))
+    for seed in range(5):
+        net = ppsim.partition(model, 2, layers="*", method="random", seed=seed)
+        left = masked(model, masks_of(net))
+        assert np.allclose(
+            result(left, inputs_for(model)), result(in_block_order(left, net).model, inputs_for(model)), atol=1e-5
+        )
+
+
+def test_more_parts_than_atoms_tear_them_alike_for_all_who_read_them():
+    """Twelve heads over 16 parts: queries and keys of a unit are in one part all the same."""
+    net = ppsim.partition(ppsim.load_workload("gpt2"), 16, layers="query_0,key_0,value_0,projection_0", method="random")
+    parts = [net.layers[f"{name}_0"].part_of("out") for name in ("query", "key")]
+    assert np.array_equal(*parts)
+    assert np.array_equal(net.layers["value_0"].part_of("out"), net.layers["query_0"].part_of("out"))
 
 
 def test_layers_that_disagree_keep_their_units():

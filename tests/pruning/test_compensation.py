@@ -70,6 +70,26 @@ def test_inputs_that_are_always_zero_do_no_harm():
     ppsim.compensate(model, ppsim.partition(model, 4, layers="*"), np.zeros_like(inputs))
 
 
+@pytest.mark.parametrize("offset", [10, 1000])
+def test_inputs_far_from_zero(offset):
+    """What varies counts, not where it lies: the same fit as about zero."""
+    model = perceptron(16, 12)
+    net = ppsim.partition(model, 4, layers="*")
+    inputs = inputs_for(model, 500)
+    near, far = (ppsim.compensate(model, net, values).weight("fc1") for values in (inputs, inputs + np.float32(offset)))
+    assert np.allclose(near, far, atol=2e-3)
+
+
+def test_constant_inputs_change_biases_alone():
+    model = perceptron(16, 12)
+    net = ppsim.partition(model, 4, layers="*")
+    inputs = np.full((50, 16), 0.1, np.float32)
+    fitted = ppsim.compensate(model, net, inputs)
+    assert np.allclose(fitted.weight("fc1"), masked(model, masks_of(net)).weight("fc1"), atol=1e-3)
+    (change,) = output_changes(model, fitted, inputs)
+    assert change.relative_error < 1e-4
+
+
 @pytest.mark.parametrize(
     ("count", "ridge", "message"), [(1, 1e-3, "least squares need"), (9, 0, "ridge=0"), (9, np.inf, "ridge=inf")]
 )

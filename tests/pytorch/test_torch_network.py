@@ -6,10 +6,11 @@ import torch
 from models import branches, perceptron, with_weights
 
 import ppsim
+from ppsim.pruning.finetune import Schedule
 from ppsim.pruning.torch_network import OPERATIONS, forward, needed, numbers_of, unchanged_inputs
 from ppsim.workload.evaluation import input_shape, outputs_of
 from ppsim.workload.graph import INPUT, LayerGraph
-from ppsim.workload.layers import Concat, Conv, Elementwise, Linear, Pool, Softmax
+from ppsim.workload.layers import Concat, Conv, Elementwise, Flatten, Linear, Pool, Softmax
 
 KINDS = LayerGraph(
     "kinds",
@@ -27,7 +28,13 @@ KINDS = LayerGraph(
 SEQUENCE = LayerGraph(
     "sequence",
     (6, 5),
-    (Linear(name="a", out_features=8), Elementwise(name="g", op="gelu"), Linear(name="b", out_features=3)),
+    (
+        Linear(name="a", out_features=8),
+        Elementwise(name="g", op="gelu"),
+        Linear(name="b", out_features=3),
+        Flatten(name="f"),
+        Linear(name="c", out_features=4),
+    ),
 )
 
 
@@ -55,3 +62,21 @@ def test_layers_without_a_derivative_are_named():
     ):
         forward(net, {}, {INPUT: torch.zeros(1, 4)}, "norm1_0")
     assert len(OPERATIONS) == 11
+
+
+def test_what_cannot_be_judged_or_tuned():
+    model = perceptron(8, 12, 1)
+    inputs = np.ones((9, 8), np.float32)
+    with pytest.raises(ppsim.InputError, match="goes by the result 'fc2', which has one unit"):
+        ppsim.partition(model, 2, layers="fc1", method="output", calibration=inputs)
+    with pytest.raises(ppsim.InputError, match="'fc2' has one alone"):
+        ppsim.finetune(model, ppsim.partition(model, 2, layers="fc1"), model, inputs)
+    nothing = ppsim.PartitionedGraph(model.graph, 1, {})
+    assert ppsim.finetune(model, nothing, model, inputs) is model
+    # nothing is cut on both sides, so there is nothing to search
+    assert ppsim.partition(model, 8, layers="fc2", method="output", calibration=inputs).layers["fc2"].split == "inputs"
+    with pytest.raises(ppsim.InputError, match="schedule: epochs=0"):
+        Schedule(epochs=0)
+    pool = LayerGraph("net", (2, 6, 6), (Pool(name="p", kernel=(2, 2), padding=(1, 2)),))
+    with pytest.raises(ppsim.InputError, match="layer 'p': padding"):
+        forward(pool, {}, {INPUT: torch.zeros(1, 2, 6, 6)}, "p")

@@ -54,6 +54,7 @@ def accuracy(
     from ppsim.storage import folder
 
     check_json(json)
+    counts = _numbers(parts)
     place = folder(Path(out))
     names = tuple(name.strip() for name in networks.split(","))
     weights: tuple[str | None, ...] = (None,) * len(names)
@@ -64,7 +65,7 @@ def accuracy(
         images=data,
         networks=names,
         weights=weights,
-        parts=_numbers(parts),
+        parts=counts,
         seeds=tuple(range(seeds)),
         system=system,
         schedule=Schedule(epochs=epochs),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ppsim.cli.output import console_for, say
+from ppsim.cli.output import check_distinct, console_for, say
 from ppsim.errors import InputError
 
 
@@ -39,6 +39,9 @@ def import_(
 
     target = Path(out) if out else Path(model).with_suffix(".yaml").name
     check_file(Path(target))
+    if Path(target).suffix not in (".yaml", ".yml"):
+        raise InputError(f"{target}: workloads are YAML; give a name that ends in .yaml")
+    check_distinct((model,), (target, weights))
     file = read_model_file(model, lenient)
     loaded = model_of_file(file, model)
     graph = loaded.graph

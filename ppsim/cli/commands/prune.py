@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ppsim.cli.options import JsonFile
-from ppsim.cli.output import check_json, console_for, print_page, progress, say, write_json
+from ppsim.cli.output import check_distinct, check_json, console_for, print_page, progress, say, write_json
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -86,8 +86,8 @@ def prune(
     from ppsim.cli.quantities import percent
     from ppsim.pruning.output_change import output_changes
     from ppsim.pruning.prune import export as export_model
+    from ppsim.pruning.prune import masks_file, save_pruned
     from ppsim.pruning.prune import prune as prune_model
-    from ppsim.pruning.prune import save_pruned
     from ppsim.storage import check_file
     from ppsim.workload.calibration import load_inputs
     from ppsim.workload.formats import format_of_name
@@ -96,6 +96,7 @@ def prune(
     check_json(json)
     target = Path(out) if out else Path(f"{Path(model).stem}-pruned.json")
     check_file(target)
+    check_distinct((model, weights, calibration), (target, masks_file(target), export, json))
     if export:
         format_of_name(check_file(Path(export)))
     trained = load_model(model, weights, lenient=lenient)
