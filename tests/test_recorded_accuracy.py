@@ -56,7 +56,7 @@ def test_what_was_reached() -> None:
     for one in RECORDED["summaries"]:
         assert one["dense"] >= 0.982
         best = max(one["accuracy"][step][0] for step in ("least squares", "fine-tuned"))
-        assert one["dense"] - best <= {1: 0, 2: 0.001, 4: 0.006, 8: 0.014, 16: 0.03}[one["parts"]]
+        assert one["dense"] - best <= 1e-9 + {1: 0, 2: 0.001, 4: 0.006, 8: 0.014, 16: 0.03}[one["parts"]]
         assert one["accuracy"]["one-shot"][0] >= one["accuracy"]["random"][0]
     for row in RECORDED["rows"]:
         assert row["accuracy"]["one-shot"] >= row["accuracy"]["random"], row

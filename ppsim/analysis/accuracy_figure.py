@@ -12,6 +12,8 @@ from matplotlib.ticker import FuncFormatter
 
 from ppsim.analysis.figures import DPI, GREY, TIMES
 
+#: how far above the unpruned network's accuracy the scale goes, as a share of what that one misses
+HEADROOM = 0.4
 #: step -> colour (Okabe and Ito) and marker
 LOOKS = {
     "random": ("#999999", "x"),
@@ -63,17 +65,17 @@ def _panel(axes: Axes, network: str, points: Sequence[Mapping[str, Any]]) -> Non
     for point, speedup in zip(points, speedups, strict=True):
         axes.annotate(
             f"P = {point['parts']}" if point["parts"] == points[0]["parts"] else f"{point['parts']}",
-            xy=(speedup, 0), xycoords=("data", "axes fraction"), xytext=(0, 4), textcoords="offset points",
+            xy=(speedup, 1), xycoords=("data", "axes fraction"), xytext=(0, -10), textcoords="offset points",
             ha="center", fontsize=8.5, color=GREY,
         )  # fmt: skip
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
-    axes.set_ylim(1.0, min(0.6 * (1 - dense), 0.01))
-    ticks = [tick for tick in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if tick >= 0.6 * (1 - dense)]
+    axes.set_ylim(1.0, HEADROOM * (1 - dense))
+    ticks = [tick for tick in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if tick >= HEADROOM * (1 - dense)]
     axes.set_yticks(ticks, [f"{100 * (1 - tick):g} %" for tick in ticks])
     axes.minorticks_off()
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}{TIMES}"))
-    axes.set_xlabel("speedup of the layers that are cut, P accelerators against one (log scale)")
+    axes.set_xlabel("speedup of the layers that are cut (log scale)")
     axes.set_ylabel("test accuracy (log scale of what is missing)")
     axes.set_title(network, fontsize=11)
     axes.grid(True, color="#E3E3E3", linewidth=0.7)

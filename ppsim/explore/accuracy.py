@@ -127,7 +127,7 @@ class AccuracyReport:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {
-            "experiment": asdict(self.experiment),
+            "experiment": asdict(self.experiment) | {"images": Path(self.experiment.images).name},
             "rows": [asdict(row) for row in self.rows],
             "summaries": [asdict(summary) for summary in self.summaries()],
             "assumptions": list(self.assumptions),
