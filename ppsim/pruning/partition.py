@@ -67,6 +67,8 @@ def partition(
     graph = net.graph if isinstance(net, Model) else net
     if calibration is not None:
         calibration = checked_inputs(graph, calibration)
+        if not len(calibration):
+            raise InputError("calibration: no inputs; give some hundreds")
     known = net if weights is None and isinstance(net, Model) else weights
     budget = None if keep is None else budget_of(keep, parts)
     names = graph.match(layers)

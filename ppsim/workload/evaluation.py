@@ -67,10 +67,10 @@ def input_shape(graph: LayerGraph) -> tuple[int, ...]:
 
 
 def checked_inputs(graph: LayerGraph, inputs: Array) -> Array:
-    """Inputs (N, ...) as an array; raises InputError for another shape or type, no inputs, and rows there are not."""
+    """Inputs (N, ...) as an array; raises InputError for another shape or type, and for rows there are not."""
     inputs = np.asarray(inputs)
     wanted = input_shape(graph)
-    if inputs.ndim == 0 or not len(inputs) or inputs.shape[1:] != wanted:
+    if inputs.ndim == 0 or inputs.shape[1:] != wanted:
         raise InputError(
             f"{graph.name}: inputs of shape {inputs.shape}; expected ({', '.join(map(str, ('N', *wanted)))})"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -11,6 +12,8 @@ from command_line import Capture, flowing, succeed
 import ppsim
 from ppsim.analysis.uncertainty import MOST_DRAWS
 from ppsim.baselines import BASELINES, FEWEST
+from ppsim.pruning.methods import METHODS
+from ppsim.pruning.saliency import SALIENCIES
 
 COMMANDS = ("reproduce", "run", "gemm", "import", "prune", "accuracy", "list", "show")
 
@@ -37,6 +40,12 @@ def test_help_names_all_baselines_and_bounds(capsys: Capture, monkeypatch: pytes
     assert FEWEST == ("single-dense", "single-pruned")
     assert all(f" {name}{end}" in out for name, end in zip(BASELINES, [" and", ",", ",", ",", ",", "."], strict=True))
     assert f"[10<=x<={MOST_DRAWS}]" in out
+
+
+def test_help_names_all_methods_and_saliencies(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    out = flowing(succeed(capsys, "prune", "--help"))
+    assert all(re.search(rf"[ (]{name}[ ,.]", out) for name in (*METHODS, *SALIENCIES))
 
 
 @pytest.mark.parametrize("argv", [[], ["--help"], ["--version"], ["run", "--help"], ["show", "--help"], ["nope"]])

@@ -46,7 +46,7 @@ def write(path: Path, model: Model, document: str | None) -> None:
 
 
 def proto_of(model: Model, document: str | None = None, outputs: Sequence[str] = ()) -> ModelProto:
-    """A model in ONNX, with its document; `outputs` names layers whose outputs are to be graph outputs too.
+    """A model in ONNX, with its document; `outputs` names layers whose outputs are wanted instead of the results.
 
     Raises InputError for a layer that ONNX has nothing for, a network of more than 2 GiB, and unknown outputs.
     """
