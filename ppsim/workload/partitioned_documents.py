@@ -226,9 +226,9 @@ def partitioned_from_text(text: str, source: str) -> PartitionedGraph:
     limits are those of files. Raises InputError.
     """
     content = text.encode("utf-8", "surrogatepass")
-    if len(content) > MAX_BYTES:
-        raise InputError(f"{source}: a document of {len(content)} bytes; {FORMAT} documents go up to {MAX_BYTES}")
     with _at(source):
+        if len(content) > MAX_BYTES:
+            raise InputError(f"a document of {len(content)} bytes; {FORMAT} documents go up to {MAX_BYTES}")
         document = validate(PartitionedDocument, parse_json(content, "its document", FORMAT), "its document")
         return _assembled(document, _network(document, None))
 
