@@ -227,7 +227,7 @@ def test_a_text_that_is_no_document(tmp_path, monkeypatch):
         shipped % "net.yaml": "workload: 'net.yaml' is not shipped; a document in a file opens no other",
         shipped % "/etc/passwd": "workload: '/etc/passwd' is not shipped; a document in a file opens no other",
         shipped % "../lenet300": "workload: '../lenet300' is not shipped; a document in a file opens no other",
-        shipped % "\ud800": "its document: Invalid JSON: unexpected end of hex escape",
+        shipped % "\ud800": "its document: is not UTF-8 text; a ppsim-partitioned/1 document",
     }
     for document, says in refused.items():
         with pytest.raises(InputError) as caught:
