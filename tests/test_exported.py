@@ -98,7 +98,7 @@ def test_masks_and_orders_beside_the_graph(tmp_path):
     model = perceptron(20, 32, 32, 10)
     pruned = ppsim.prune(model, 4, reduce="fc3")
     beside = ppsim.save_pruned(pruned, tmp_path / "p.json")
-    assert beside == tmp_path / "p.npz"
+    assert beside == tmp_path / "p.masks.npz"
     with np.load(beside) as arrays:
         found = dict(arrays)
     assert sorted(found) == [f"fc{n}.{what}" for n in (1, 2, 3) for what in ("inputs", "mask", "outputs")]

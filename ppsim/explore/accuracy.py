@@ -24,6 +24,7 @@ from ppsim.errors import InputError
 from ppsim.explore.executors import Progress, run_all
 from ppsim.explore.images import CLASSES, Images, load_images
 from ppsim.explore.training import RECIPES, accuracy, train
+from ppsim.extras import needs
 from ppsim.hardware.documents import load_system
 from ppsim.pruning.compensation import compensate
 from ppsim.pruning.finetune import Schedule, finetune
@@ -127,7 +128,8 @@ class AccuracyReport:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {
-            "experiment": asdict(self.experiment) | {"images": Path(self.experiment.images).name},
+            "experiment": asdict(self.experiment)
+            | {"images": Path(self.experiment.images).name, "method": METHOD, "saliency": SALIENCY},
             "rows": [asdict(row) for row in self.rows],
             "summaries": [asdict(summary) for summary in self.summaries()],
             "assumptions": list(self.assumptions),
@@ -141,6 +143,9 @@ def measure_accuracy(
 
     Raises InputError for images, networks or weights that cannot be used, or without the extra "accuracy".
     """
+    with needs("accuracy", "measuring accuracy"):
+        import onnxruntime  # noqa: F401
+        import torch  # noqa: F401
     both = list(zip(experiment.networks, experiment.weights, strict=True))
     # complain before anything long runs
     system = load_system(experiment.system, accelerators=max(experiment.parts))

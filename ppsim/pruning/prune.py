@@ -121,7 +121,7 @@ def masks_file(path: str | Path) -> Path:
     path = Path(path)
     if path.suffix != ".json":
         raise InputError(f"{path}: the graph is JSON and its masks are .npz beside it; give a name that ends in .json")
-    return path.with_suffix(".npz")
+    return path.with_suffix(".masks.npz")
 
 
 def export(pruned: Pruned, path: str | Path) -> None:

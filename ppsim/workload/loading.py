@@ -29,10 +29,15 @@ def load_model(source: str | Path, weights: str | Path | None = None, batch: int
         if weights is not None:
             raise InputError(f"{source}: brings its own weights; leave out the weights {quote(str(weights))}")
         return model_of_file(read_model_file(source, lenient), source, batch)
+    graph = load_workload(str(source), batch)
     if weights is None:
         weights = _shipped(str(source))
-    graph = load_workload(str(source), batch)
     return _model(graph, read_model_file(weights, lenient), weights)
+
+
+def skipped_in(source: str | Path, lenient: bool) -> tuple[str, ...]:
+    """The nodes that `load_model` leaves out of a file where it is asked to be lenient, described."""
+    return read_model_file(source, lenient).skipped if lenient and is_model_file(source) else ()
 
 
 def model_of_file(file: ModelFile, source: str | Path, batch: int = 1) -> Model:

@@ -64,7 +64,7 @@ def test_import_prune_run(here: Path, capsys: Capture) -> None:
     assert row_of(out, "fc1")[:5] == ["fc1", "24", "32", "25.0", "%"]
     assert "a random cut retains 1/4 = 25.0 %" in out
     assert "fc3: with the weights that are left fitted by least squares" in out
-    assert "wrote pruned.json, pruned.npz, pruned.onnx" in out
+    assert "wrote pruned.json, pruned.masks.npz, pruned.onnx" in out
     assert widest(out) <= 100
     runs = [numbers(capsys, "run", file, "-s", "tetris", "-n", "4")[0] for file in ("pruned.json", "pruned.onnx")]
     assert runs[0]["cycles"] == runs[1]["cycles"]
@@ -80,10 +80,12 @@ def test_its_numbers(here: Path, capsys: Capture) -> None:
     assert [layer["name"] for layer in document["layers"]] == ["fc1", "fc2", "fc3"]
     assert all(0.3 < layer["retained"] < 0.7 for layer in document["layers"])
     assert 0 < document["output_changes"][0]["relative_error"] < 2
-    assert "hardly any parts" in flowing(shown)
+    assert "hardly any parts" not in flowing(shown)  # it is the method that did not look
+    assert "fc3 makes the network's result and is cut by outputs" in flowing(shown)
+    assert "Calibrated on 300 inputs, " in flowing(shown)
     assert "left as they were" in flowing(shown)
     assert read(here / "small-pruned.json")["parts"] == 2
-    assert (here / "small-pruned.npz").exists()
+    assert (here / "small-pruned.masks.npz").exists()
 
 
 @pytest.mark.parametrize("keep", ["0.75", "16B"])
@@ -140,9 +142,9 @@ def test_lenient(here: Path, capsys: Capture) -> None:
         (["prune", "small.onnx", "-p", "2", "--export", "model.pt"], "model.pt: pickled files are never opened; sav"),
         (["prune", "small.onnx", "-p", "2", "-o", "no/where.json"], "no/where.json: there is no folder no"),
         (["prune", "small.onnx", "-p", "2", "-o", "small.onnx"], "small.onnx: the graph is JSON and its masks are"),
-        (["prune", "small.yaml", "--weights", "weights.npz", "-p", "2", "-o", "weights.json"], "weights.npz: would be"),
-        (["prune", "small.onnx", "--calibration", "x.npz", "-p", "2", "-o", "x.json"], "x.npz: would be written ove"),
-        (["prune", "small.onnx", "-p", "2", "-o", "p.json", "--export", "p.npz"], "p.npz: would be written over, an"),
+        (["prune", "small.yaml", "--weights", "m.masks.npz", "-p", "2", "-o", "m.json"], "m.masks.npz: would be"),
+        (["prune", "small.onnx", "--calibration", "x.npz", "-p", "2", "--json", "x.npz"], "x.npz: would be written ov"),
+        (["prune", "small.onnx", "-p", "2", "-o", "p.json", "--export", "p.masks.npz"], "p.masks.npz: would be"),
         (["prune", "small.onnx", "-p", "2", "-o", "p.json", "--json", "p.json"], "p.json: would be written over, an"),
         (["prune", "small.onnx", "-p", "2", "--export", "small.onnx"], "small.onnx: would be written over, and is r"),
         (["import", "small.onnx", "-o", "small.onnx"], "small.onnx: workloads are YAML; give a name that ends in .y"),
@@ -157,6 +159,7 @@ def test_lenient(here: Path, capsys: Capture) -> None:
 )  # fmt: skip
 def test_refusals(here: Path, capsys: Capture, argv: list[str], says: str) -> None:
     np.savez("flat.npz", x=np.zeros(9))
+    Path("m.masks.npz").write_bytes(Path("weights.npz").read_bytes())
     np.savez("nan.npz", x=np.full((9, 24), np.nan))
     np.savez("one.npz", x=np.zeros((1, 24)))
     if "pruned.onnx" in argv:
@@ -170,6 +173,27 @@ def test_a_pickle_is_not_opened(here: Path, capsys: Capture) -> None:
     np.savez("objects.npz", x=np.array([{"a": 1}], dtype=object))
     message = refused(capsys, "prune", "small.onnx", "-p", "2", "--calibration", "objects.npz")
     assert message.startswith("objects.npz: entry 'x.npy': holds pickled objects, which are never opened")
+
+
+def test_what_calibration_is_not_good_for(here: Path, capsys: Capture) -> None:
+    np.savez("raw.npz", np.random.default_rng(0).integers(0, 256, (5, 24)).astype(np.uint8))
+    out = flowing(succeed(capsys, "prune", "small.onnx", "-p", "2", "--calibration", "raw.npz"))
+    assert "Calibrated on 5 inputs, " in out
+    assert "They are integers, taken as they are" in out
+    assert "They are fewer than the 16 weights that an output has left" in out
+    out = flowing(succeed(capsys, "prune", "small.onnx", "-p", "2"))
+    assert "What it still computes is not measured here" in out
+
+
+def test_nothing_is_written_where_the_export_is_refused(here: Path, capsys: Capture) -> None:
+    proto = onnx.load("small.onnx")
+    proto.graph.node[1].op_type = "Softsign"
+    onnx.save(proto, "odd.onnx")
+    before = sorted(path.name for path in here.iterdir())
+    message = refused(capsys, "prune", "odd.onnx", "-p", "2", "--lenient", "--export", "e.onnx")
+    assert message == "--export e.onnx: nodes of odd.onnx were left out, so it would be another network"
+    assert sorted(path.name for path in here.iterdir()) == before
+    assert succeed(capsys, "prune", "odd.onnx", "-p", "2", "--lenient").startswith("left out: ")
 
 
 def test_json_goes_to_a_file(here: Path, capsys: Capture) -> None:

@@ -58,5 +58,5 @@ def import_(
     for line in file.skipped:
         say(console, f"left out: {line}")
     say(console, f"wrote {target}" + (f" and {weights}" if weights else ""))
-    say(console, f"Next: ppsim run {target} -s tetris; ppsim prune {model} --parts 8 --layers ...")
+    say(console, f"Next: ppsim run {target} -s tetris; ppsim prune {model} --parts 8 --layers '*'")
     say(console, f"Layers that can be cut: {', '.join(graph.divisible) or 'none'}.")

@@ -10,12 +10,16 @@ import typer
 
 from ppsim.cli.options import JsonFile
 from ppsim.cli.output import check_distinct, check_json, console_for, print_page, progress, say, write_json
+from ppsim.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Group
 
     from ppsim.pruning.output_change import OutputChange
     from ppsim.pruning.prune import Pruned
+    from ppsim.workload.model import Array
 
 #: times an even share below which weights are said to have no parts in them
 EVEN = 1.1
@@ -24,7 +28,9 @@ EVEN = 1.1
 def prune(
     model: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help="A trained network (.onnx), or a workload whose --weights are in a file."),
+        typer.Argument(
+            metavar="MODEL", help="A trained network: .onnx, mlp_mnist, vgg_mnist, or a workload with --weights."
+        ),
     ],
     parts: Annotated[int, typer.Option("-p", "--parts", help="Cut layers into that many parts.")],
     layers: Annotated[
@@ -83,7 +89,6 @@ def prune(
     Units are assigned to parts so that the weights that matter most stay. Writes the graph, and beside it masks and the
     order of units as .npz; --export writes the pruned model back, with its units in the order of their parts.
     """
-    from ppsim.cli.quantities import percent
     from ppsim.pruning.output_change import output_changes
     from ppsim.pruning.prune import export as export_model
     from ppsim.pruning.prune import masks_file, save_pruned
@@ -91,7 +96,7 @@ def prune(
     from ppsim.storage import check_file
     from ppsim.workload.calibration import load_inputs
     from ppsim.workload.formats import format_of_name
-    from ppsim.workload.loading import load_model
+    from ppsim.workload.loading import load_model, skipped_in
 
     check_json(json)
     target = Path(out) if out else Path(f"{Path(model).stem}-pruned.json")
@@ -99,31 +104,28 @@ def prune(
     check_distinct((model, weights, calibration), (target, masks_file(target), export, json))
     if export:
         format_of_name(check_file(Path(export)))
-    trained = load_model(model, weights, lenient=lenient)
+    trained, skipped = load_model(model, weights, lenient=lenient), skipped_in(model, lenient)
+    if export and skipped:
+        raise InputError(f"--export {export}: nodes of {model} were left out, so it would be another network")
     inputs = None if calibration is None else load_inputs(calibration, trained.graph)
     with progress(f"pruning {trained.graph.name}") as report:
         pruned = prune_model(
             trained, parts, layers, method, saliency, keep, slack, seed, inputs, reduce, compensated, report
         )
     changes = () if inputs is None else output_changes(trained, pruned.model, inputs)
-    beside = save_pruned(pruned, target)
-    if export:
+    if export:  # first, as it may be refused: then nothing is written
         export_model(pruned, export)
+    beside = save_pruned(pruned, target)
     write_json(json, _document(pruned, changes, method, seed))
     console = console_for(json)
+    for line in skipped:
+        say(console, f"left out: {line}")
     say(console, f"{trained.graph.name} in {parts} parts, {method} by {saliency}, seed {seed}.")
     console.print()
     print_page(console, _table(pruned))
     console.print()
-    say(console, _verdict(pruned))
-    for change in changes:
-        fitted = "fitted by least squares" if compensated else "as they were"
-        say(
-            console,
-            f"{change.result}: with the weights that are left {fitted}, outputs on the calibration inputs change by "
-            f"{percent(change.relative_error)} of their norm, and {percent(change.same_largest)} of the inputs "
-            "keep their largest output.",
-        )
+    for remark in (*_remarks(pruned, method), *_measured(pruned, changes, inputs, compensated)):
+        say(console, remark)
     console.print()
     say(console, "wrote " + ", ".join(str(file) for file in (target, beside, *([export] if export else []))))
     say(console, f"Next: ppsim run {target} -s tetris -n {parts}")
@@ -151,18 +153,52 @@ def _table(pruned: Pruned) -> Group:
     )
 
 
-def _verdict(pruned: Pruned) -> str:
-    """Whether the weights have parts in them, in a sentence; nothing is promised where they have not."""
+def _remarks(pruned: Pruned, method: str) -> list[str]:
+    """What the table does not say by itself; nothing is promised where weights have no parts in them."""
     cut = [layer for layer in pruned.layers if layer.kept < 1]
     if not cut:
-        return "Nothing is pruned: every layer keeps all its weights."
+        return ["Nothing is pruned: every layer keeps all its weights."]
     gain = min(layer.retained / layer.kept for layer in cut)
-    if gain < EVEN:
-        return (
-            f"At the least, {gain:.2f} times an even share of {pruned.saliency} is retained: there are hardly any "
-            "parts in these weights, and what is cut away has to be made up for."
+    found = [f"Every layer retains at least {gain:.2f} times an even share of its {pruned.saliency}."]
+    if gain < EVEN and method == "alternating":
+        found[0] += " There are hardly any parts in these weights: what is cut away has to be made up for."
+    for name in pruned.net.graph.results:
+        source = pruned.net.graph.sources[name][0]
+        last = name if name in pruned.net.layers else source
+        if last in pruned.net.layers and pruned.net.layers[last].split == "outputs" and pruned.net.parts > 1:
+            found.append(
+                f"{last} makes the network's result and is cut by outputs, so each of them sees the features of one "
+                f"part alone; if it is a classifier, --reduce {last} keeps it whole."
+            )
+    return found
+
+
+def _measured(
+    pruned: Pruned, changes: tuple[OutputChange, ...], inputs: Array | None, compensated: bool
+) -> Iterator[str]:
+    """What is known of the outputs: how far they moved, on what, and how far that is to be trusted."""
+    from ppsim.cli.quantities import percent, short
+
+    if inputs is None:
+        yield "What it still computes is not measured here: --calibration fits what is left to inputs, and tells."
+        return
+    yield f"Calibrated on {len(inputs):,} inputs, {short(float(inputs.min()))} to {short(float(inputs.max()))}."
+    if inputs.dtype.kind in "iub":
+        yield "They are integers, taken as they are: scale them first if the network was trained on scaled inputs."
+    most = max(
+        layer.fan_in(q) * pruned.net.taps(name)
+        for name, layer in pruned.net.layers.items()
+        for q in range(len(layer.out_sizes))
+    )
+    if compensated and len(inputs) < most:
+        yield f"They are fewer than the {most:,} weights that an output has left: other inputs will fare worse."
+    fitted = "fitted by least squares" if compensated else "as they were"
+    for change in changes:
+        yield (
+            f"{change.result}: with the weights that are left {fitted}, outputs on the calibration inputs change by "
+            f"{percent(change.relative_error)} of their norm, and {percent(change.same_largest)} of the inputs "
+            "keep their largest output."
         )
-    return f"Every layer retains at least {gain:.2f} times an even share of its {pruned.saliency}."
 
 
 def _document(pruned: Pruned, changes: tuple[OutputChange, ...], method: str, seed: int) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from ppsim.pruning.methods.contract import Parts, Problem
 from ppsim.pruning.saliency import Saliency
 from ppsim.pruning.transport import assign
 
-#: dimensions for each part, rounds of subspace iteration, and rounds of moving centres
-DIMENSIONS, ITERATIONS, ROUNDS = 2, 12, 8
+#: dimensions for each part and at most, rounds of subspace iteration, and rounds of moving centres
+DIMENSIONS, MOST_DIMENSIONS, ITERATIONS, ROUNDS = 2, 64, 12, 8
 Places = list[npt.NDArray[np.float64]]
 
 
@@ -34,7 +34,7 @@ def spectral(problem: Problem) -> tuple[Parts, ...]:
 
 def _places(problem: Problem, draw: np.random.Generator) -> Places:
     """The direction of each atom of each axis in the leading subspace, (atoms, dimensions)."""
-    dimensions = min(DIMENSIONS * problem.parts, *problem.atoms)
+    dimensions = min(DIMENSIONS * problem.parts, MOST_DIMENSIONS, *problem.atoms)
     couplings = [(c.rows, c.columns, _normalised(c.saliency)) for c in problem.couplings]
     bounds = np.cumsum([0, *problem.atoms])
     basis = draw.standard_normal((bounds[-1], dimensions)).astype(np.float32)
