@@ -22,8 +22,10 @@ OPSETS = (7, 28)
 def opened(path: Path) -> ModelProto:
     """The model in a file, its external data not yet read; raises InputError that does not name the file."""
     with needs(EXTRA, READING):
-        from onnx import ModelProto  # isort: split  # the one to be named where it is missing
-        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+        from onnx import ModelProto
+    # comes with it, and is not the one to be named where both are missing
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
     content = _content(path)
     wire.check(content, ModelProto.DESCRIPTOR)
     proto = ModelProto()
