@@ -31,7 +31,7 @@ from ppsim.pruning.finetune import Schedule, finetune
 from ppsim.pruning.masks import masked, masks_of
 from ppsim.pruning.output_change import results_of
 from ppsim.pruning.partition import partition
-from ppsim.storage import check_file, json_text, write_bytes
+from ppsim.storage import check_file, write_bytes, write_json
 from ppsim.workload.documents import load_workload
 from ppsim.workload.evaluation import input_shape
 from ppsim.workload.layers import Linear
@@ -276,7 +276,7 @@ def save_accuracy(report: AccuracyReport, place: Path) -> tuple[Path, ...]:
         f"mean and range of {len(experiment.seeds)} seeds"
     )
     # numbers first: they took long
-    write_bytes(paths[0], json_text(report.to_dict()).encode())
+    write_json(paths[0], report.to_dict())
     write_bytes(paths[1], frame.to_csv(index=False).encode())
     write_bytes(paths[2], drawn(accuracy_figure([asdict(one) for one in report.summaries()], title), "png"))
     return paths

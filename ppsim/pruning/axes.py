@@ -11,10 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd, prod
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from ppsim.workload.graph import INPUT, LayerGraph
 from ppsim.workload.layer import Layer
 from ppsim.workload.layers import Add, Concat, Conv, Embedding, Flatten, LayerNorm, Linear, MatMul, Pool, Softmax
+
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,11 @@ class Axes:
     atoms: tuple[int, ...]
     movable: tuple[bool, ...]
     spans: Mapping[str, tuple[Span, ...]]
+
+
+def pieces(units: npt.NDArray[Number], spans: Sequence[Span], axis: int = 0) -> list[npt.NDArray[Number]]:
+    """What of an array, whose dimension `axis` are the units of some spans, lies on each of them."""
+    return np.split(units, np.cumsum([span.units for span in spans])[:-1], axis=axis)
 
 
 def axes_of(graph: LayerGraph) -> Axes:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ppsim.pruning.axes import Axes, Span, axes_of
+from ppsim.pruning.axes import Axes, Span, axes_of, pieces
 from ppsim.workload.layer import Layer
 from ppsim.workload.layers import Conv, Embedding, Linear
 from ppsim.workload.model import Array, Model
@@ -74,7 +74,7 @@ def _orders(axes: Axes, net: PartitionedGraph) -> dict[int, Order]:
         if layer.split == "outputs":
             sides.append((axes.spans[name], layer.part_of("out")))
         for spans, unit_parts in sides:
-            for span, own in zip(spans, _pieces(spans, unit_parts), strict=True):
+            for span, own in zip(spans, pieces(unit_parts, spans), strict=True):
                 atoms = own.reshape(axes.atoms[span.axis], -1)
                 whole = bool((atoms == atoms[:, :1]).all())
                 agreed = parts.get(span.axis, atoms[:, 0])
@@ -85,10 +85,6 @@ def _orders(axes: Axes, net: PartitionedGraph) -> dict[int, Order]:
         for axis, found in parts.items()
         if found is not None and axes.movable[axis] and (np.diff(found) < 0).any()
     }
-
-
-def _pieces(spans: Sequence[Span], units: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
-    return np.split(units, np.cumsum([span.units for span in spans])[:-1])
 
 
 def _unit_order(axes: Axes, spans: Sequence[Span], orders: Mapping[int, Order]) -> Order:

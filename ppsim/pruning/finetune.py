@@ -15,8 +15,9 @@ from ppsim.errors import InputError
 from ppsim.extras import needs
 from ppsim.pruning.masks import masks_of
 from ppsim.pruning.output_change import results_of
-from ppsim.pruning.torch_network import forward, needed, numbers_of, over_kernel, unchanged_inputs, units_axis
+from ppsim.pruning.torch_network import forward, needed, numbers_of, over_kernel, unchanged_inputs
 from ppsim.workload.evaluation import outputs_of
+from ppsim.workload.formats.onnx_layers import units_axis
 from ppsim.workload.graph import INPUT
 from ppsim.workload.model import Array, Model
 from ppsim.workload.partitioned import PartitionedGraph
@@ -72,7 +73,8 @@ def finetune(
     outputs[INPUT] = np.asarray(inputs, dtype=np.float32)
     known = {name: torch.tensor(outputs[name]) for name in fixed}
     wanted = torch.tensor(outputs_of(dense, inputs, [result])[result])
-    goals = (wanted / plan.temperature).softmax(units_axis(wanted))
+    axis = units_axis(graph.shapes[result])
+    goals = (wanted / plan.temperature).softmax(axis)
 
     numbers = numbers_of(pruned)
     learning = {layer.name for layer in needed(graph, fixed, result)} & set(numbers)
@@ -87,7 +89,7 @@ def finetune(
             kept = {name: {**numbers[name], "weight": numbers[name]["weight"] * mask} for name, mask in masks.items()}
             here = {name: tensor[rows] for name, tensor in known.items()}
             said = forward(graph, {**numbers, **kept}, here, result) / plan.temperature
-            loss = kl_div(said.log_softmax(units_axis(said)), goals[rows], reduction="batchmean")
+            loss = kl_div(said.log_softmax(axis), goals[rows], reduction="batchmean")
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

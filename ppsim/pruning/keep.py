@@ -102,21 +102,16 @@ def most_salient(net: PartitionedGraph, saliencies: Mapping[str, Saliency], budg
     candidates.sort(key=lambda block: (-block.saliency / block.moved_bytes, block.layer, block.into, block.part))
     if budget.moved_bytes is not None:
         fewest = sum(moved_bytes(net, name) for name in net.layers)
-        left = budget.moved_bytes - fewest
+        left, needed = budget.moved_bytes - fewest, f"bytes moved: at least {fewest}"
     else:
         assert budget.share is not None
         # the share 1/parts is that of equal parts, and stands for the diagonal blocks where parts cannot be equal
         least = budget.share <= 1 / net.parts + 1e-9
         left = 0 if least else int(budget.share * net.dense_weights + 1e-6) - net.nonzeros
-        fewest = net.nonzeros
+        needed = f"share of weights: at least {net.kept_ratio:.4g}"
     if left < 0:
-        what = (
-            f"bytes moved: at least {fewest}"
-            if budget.moved_bytes is not None
-            else (f"share of weights: at least {fewest / net.dense_weights:.4g}")
-        )
         raise InputError(
-            f"keep: the blocks from part p to part p, and layers that keep all their weights, take more; {what}"
+            f"keep: the blocks from part p to part p, and layers that keep all their weights, take more; {needed}"
         )
     bought: dict[str, dict[int, list[int]]] = {}
     for block in candidates:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ppsim.workload.evaluation import outputs_of
+from ppsim.workload.formats.onnx_layers import units_axis
 from ppsim.workload.graph import INPUT, LayerGraph
 from ppsim.workload.layers import Softmax
 from ppsim.workload.model import Array, Model
@@ -39,7 +40,7 @@ def results_of(graph: LayerGraph) -> tuple[str, ...]:
 
 
 def _change(name: str, before: Array, after: Array) -> OutputChange:
-    axis = 1 if before.ndim == 4 else -1
+    axis = units_axis(before.shape[1:])
     norm = float(np.linalg.norm(before.astype(np.float64)))
     moved = float(np.linalg.norm(after.astype(np.float64) - before))
     same = float((before.argmax(axis=axis) == after.argmax(axis=axis)).mean())

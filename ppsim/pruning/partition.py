@@ -12,7 +12,7 @@ from ppsim.pruning.judge import output_judge
 from ppsim.pruning.keep import budget_of, most_salient, nearest_first
 from ppsim.pruning.methods import METHODS
 from ppsim.pruning.methods.contract import Parts, Problem
-from ppsim.pruning.saliency import saliencies_of
+from ppsim.pruning.saliency import Saliency, saliencies_of
 from ppsim.pruning.sides import Cut, cut_of
 from ppsim.workload.evaluation import checked_inputs
 from ppsim.workload.graph import LayerGraph
@@ -56,6 +56,25 @@ def partition(
     Raises InputError when both sides have too few units, when an argument is out of range or unknown, or when weights
     do not fit.
     """
+    return partition_and_saliencies(
+        net, parts, layers, weights, method, saliency, keep, slack, seed, calibration, reduce
+    )[0]
+
+
+def partition_and_saliencies(
+    net: LayerGraph | Model,
+    parts: int,
+    layers: str,
+    weights: Model | Mapping[str, Array] | None,
+    method: str,
+    saliency: str,
+    keep: float | str | None,
+    slack: float,
+    seed: int,
+    calibration: Array | None,
+    reduce: str | None,
+) -> tuple[PartitionedGraph, dict[str, Saliency]]:
+    """`partition`, and the saliency it went by: (outputs, inputs) of each layer, none where weights are unknown."""
     if parts < 1:
         raise InputError(f"parts must be at least 1, got {parts}")
     if method not in METHODS:
@@ -81,15 +100,16 @@ def partition(
     assignment = METHODS[method](problem)
     whole = PartitionedGraph(graph, parts, {name: _layer(graph, cut, name, assignment) for name in names})
     if budget is None:
-        return whole
+        return whole, found
     if found:
-        return most_salient(whole, found, budget)
+        return most_salient(whole, found, budget), found
     if budget.share is None:
         raise InputError(
             f"keep={keep!r}: bytes buy the blocks with the most saliency, which only weights tell; give a share"
         )
     share = budget.share
-    return PartitionedGraph(graph, parts, {name: nearest_first(layer, share) for name, layer in whole.layers.items()})
+    kept = {name: nearest_first(layer, share) for name, layer in whole.layers.items()}
+    return PartitionedGraph(graph, parts, kept), found
 
 
 def _reduced(graph: LayerGraph, names: tuple[str, ...], reduce: str, parts: int) -> tuple[str, ...]:

@@ -14,8 +14,8 @@ from ppsim.pruning.block_order import in_block_order
 from ppsim.pruning.compensation import compensate
 from ppsim.pruning.keep import moved_bytes
 from ppsim.pruning.masks import mask_of, masked, masks_of
-from ppsim.pruning.partition import partition
-from ppsim.pruning.saliency import Saliency, saliencies_of
+from ppsim.pruning.partition import partition_and_saliencies
+from ppsim.pruning.saliency import Saliency
 from ppsim.storage import write_bytes
 from ppsim.workload.formats import read_model_file, write_model_file
 from ppsim.workload.formats.npz import write_arrays
@@ -76,8 +76,9 @@ def prune(
     With `calibration` inputs, (N, ...), what is left is fitted by least squares (`compensate`), unless `compensated` is
     False. `progress` is called with the layers fitted and to fit. Raises InputError as `partition` does.
     """
-    net = partition(model, parts, layers, None, method, saliency, keep, slack, seed, calibration, reduce)
-    found = saliencies_of(model.graph, tuple(net.layers), model, saliency, calibration)
+    net, found = partition_and_saliencies(
+        model, parts, layers, None, method, saliency, keep, slack, seed, calibration, reduce
+    )
     if calibration is not None and compensated:
         left = compensate(model, net, calibration, progress=progress)
     else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ppsim.errors import InputError
-from ppsim.pruning.axes import Span, axes_of
+from ppsim.pruning.axes import Span, axes_of, pieces
 from ppsim.pruning.methods.contract import Coupling, Parts
 from ppsim.pruning.saliency import Saliency, atoms_saliency
 from ppsim.workload.graph import LayerGraph
@@ -36,7 +36,9 @@ class Cut:
             Coupling(rows.axis, columns.axis, atoms_saliency(piece, self.atoms[rows.axis], self.atoms[columns.axis]))
             for layer, saliency in saliencies.items()
             for rows in self.sides[layer].outputs
-            for columns, piece in _pieces(saliency, self.sides[layer].inputs)
+            for columns, piece in zip(
+                self.sides[layer].inputs, pieces(saliency, self.sides[layer].inputs, axis=1), strict=False
+            )
         )
 
     def units(self, spans: Sequence[Span], assignment: Sequence[Parts]) -> Parts:
@@ -96,9 +98,3 @@ def _side(
         atoms.append(units)
         own[spans] = Span(len(atoms) - 1, units)
     return (own[spans],)
-
-
-def _pieces(saliency: Saliency, spans: Sequence[Span]) -> list[tuple[Span, Saliency]]:
-    """The columns that lie on each span of the inputs."""
-    bounds = np.cumsum([0, *(span.units for span in spans)])
-    return [(span, saliency[:, low : low + span.units]) for span, low in zip(spans, bounds[:-1], strict=True)]

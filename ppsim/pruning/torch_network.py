@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppsim.errors import InputError
 from ppsim.extras import needs
+from ppsim.workload.formats.onnx_layers import units_axis
 from ppsim.workload.graph import INPUT, LayerGraph
 from ppsim.workload.layer import Layer
 from ppsim.workload.layers import (
@@ -142,20 +143,16 @@ def _prelu(layer: PRelu, sources: list[Tensor], numbers: Numbers) -> Tensor:
     return sources[0].clamp(min=0) + sources[0].clamp(max=0) * _per_unit(numbers["slope"], sources[0])
 
 
-def units_axis(values: Tensor) -> int:
-    """The axis that units lie along: channels come second, features last."""
-    return 1 if values.dim() == 4 else -1
-
-
 def _layer_norm(layer: LayerNorm, sources: list[Tensor], numbers: Numbers) -> Tensor:
-    axis = units_axis(sources[0])
+    axis = units_axis(sources[0].shape[1:])
     centred = sources[0] - sources[0].mean(axis, keepdim=True)
     scaled = centred / (centred.square().mean(axis, keepdim=True) + layer.epsilon).sqrt()
     return scaled * _per_unit(numbers["scale"], scaled) + _per_unit(numbers["shift"], scaled)
 
 
 def _softmax(layer: Softmax, sources: list[Tensor], numbers: Numbers) -> Tensor:
-    axis, values = units_axis(sources[0]), sources[0].movedim(units_axis(sources[0]), -1)
+    axis = units_axis(sources[0].shape[1:])
+    values = sources[0].movedim(axis, -1)
     grouped = values.reshape(*values.shape[:-1], layer.groups, -1).softmax(-1)
     return grouped.reshape(values.shape).movedim(-1, axis)
 
@@ -170,7 +167,7 @@ def _add(layer: Add, sources: list[Tensor], numbers: Numbers) -> Tensor:
 def _concat(layer: Concat, sources: list[Tensor], numbers: Numbers) -> Tensor:
     import torch
 
-    return torch.cat(sources, dim=units_axis(sources[0]))
+    return torch.cat(sources, dim=units_axis(sources[0].shape[1:]))
 
 
 def _flatten(layer: Flatten, sources: list[Tensor], numbers: Numbers) -> Tensor:

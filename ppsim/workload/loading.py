@@ -10,7 +10,7 @@ from ppsim.workload.documents import WORKLOADS, load_workload
 from ppsim.workload.formats import FORMATS, is_model_file, read_model_file, write_model_file
 from ppsim.workload.formats.contract import ModelFile
 from ppsim.workload.graph import LayerGraph
-from ppsim.workload.model import Model, model_of
+from ppsim.workload.model import Model, model_of, tensor_names
 from ppsim.workload.partitioned import PartitionedGraph
 from ppsim.workload.partitioned_documents import partitioned_to_text
 
@@ -33,11 +33,6 @@ def load_model(source: str | Path, weights: str | Path | None = None, batch: int
     if weights is None:
         weights = _shipped(str(source))
     return _model(graph, read_model_file(weights, lenient), weights)
-
-
-def skipped_in(source: str | Path, lenient: bool) -> tuple[str, ...]:
-    """The nodes that `load_model` leaves out of a file where it is asked to be lenient, described."""
-    return read_model_file(source, lenient).skipped if lenient and is_model_file(source) else ()
 
 
 def model_of_file(file: ModelFile, source: str | Path, batch: int = 1) -> Model:
@@ -63,9 +58,7 @@ def save_model(model: Model, path: str | Path) -> None:
 
 def _model(graph: LayerGraph, file: ModelFile, path: str | Path) -> Model:
     """The model of a network and of what `path` holds, with all of its arrays in their place."""
-    wanted = [
-        f"{layer.name}.{name}" for layer in graph.layers for name in layer.tensors(graph.input_shapes_of(layer.name))
-    ]
+    wanted = [f"{layer}.{name}" for layer, name in tensor_names(graph)]
     known = set(wanted)
     for name in file.tensors:
         if name not in known:

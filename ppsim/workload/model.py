@@ -67,11 +67,12 @@ class Model:
 
 def named_tensors(model: Model) -> dict[str, Array]:
     """ "layer.tensor" -> array, in the network's order: how files of tensors name them."""
-    return {
-        f"{layer.name}.{name}": model.tensors[layer.name][name]
-        for layer in model.graph.layers
-        for name in layer.tensors(model.graph.input_shapes_of(layer.name))
-    }
+    return {f"{layer}.{name}": model.tensors[layer][name] for layer, name in tensor_names(model.graph)}
+
+
+def tensor_names(graph: LayerGraph) -> list[tuple[str, str]]:
+    """(layer, name) of each array of trained numbers that a network has, in its order."""
+    return [(layer.name, name) for layer in graph.layers for name in layer.tensors(graph.input_shapes_of(layer.name))]
 
 
 def model_of(graph: LayerGraph, named: Mapping[str, Array], source: str) -> Model:

@@ -95,8 +95,8 @@ def prune(
     from ppsim.pruning.prune import prune as prune_model
     from ppsim.storage import check_file
     from ppsim.workload.calibration import load_inputs
-    from ppsim.workload.formats import format_of_name
-    from ppsim.workload.loading import load_model, skipped_in
+    from ppsim.workload.formats import format_of_name, is_model_file, read_model_file
+    from ppsim.workload.loading import load_model, model_of_file
 
     check_json(json)
     target = Path(out) if out else Path(f"{Path(model).stem}-pruned.json")
@@ -104,7 +104,9 @@ def prune(
     check_distinct((model, weights, calibration), (target, masks_file(target), export, json))
     if export:
         format_of_name(check_file(Path(export)))
-    trained, skipped = load_model(model, weights, lenient=lenient), skipped_in(model, lenient)
+    file = read_model_file(model, lenient) if is_model_file(model) and weights is None else None
+    trained = model_of_file(file, model) if file else load_model(model, weights)
+    skipped = file.skipped if file else ()
     if export and skipped:
         raise InputError(f"--export {export}: nodes of {model} were left out, so it would be another network")
     inputs = None if calibration is None else load_inputs(calibration, trained.graph)

@@ -142,8 +142,8 @@ def onnx_shape(shape: Shape) -> Shape:
     return shape[::-1] if len(shape) == 2 else shape
 
 
-def _units_axis(shape: Shape) -> int:
-    """The ONNX axis of a tensor's units."""
+def units_axis(shape: Shape) -> int:
+    """The ONNX axis, batch included, of the units of a tensor whose `shape` leaves the batch out: features last."""
     return 2 if len(shape) == 2 else 1
 
 
@@ -210,13 +210,13 @@ def _elementwise(layer: Elementwise, sheet: Sheet) -> None:
 
 
 def _prelu(layer: PRelu, sheet: Sheet) -> None:
-    after = (1,) * (len(sheet.shape) - _units_axis(sheet.shape))  # slopes are alike along the axes after the units
+    after = (1,) * (len(sheet.shape) - units_axis(sheet.shape))  # slopes are alike along the axes after the units
     sheet.ends("PRelu", (sheet.reads[0], sheet.array("slope", sheet.trained["slope"].reshape(-1, *after))))
 
 
 def _batch_norm(layer: BatchNorm, sheet: Sheet) -> None:
     read, scale, shift = sheet.reads[0], sheet.tensor("scale"), sheet.tensor("shift")
-    if _units_axis(sheet.shape) == 1:
+    if units_axis(sheet.shape) == 1:
         units = sheet.shape[0]
         seen = sheet.array("mean", np.zeros(units, np.float32)), sheet.array("variance", np.ones(units, np.float32))
         sheet.ends("BatchNormalization", (read, scale, shift, *seen), {"epsilon": 0.0})
@@ -238,7 +238,7 @@ def _layer_norm(layer: LayerNorm, sheet: Sheet) -> None:
 def _softmax(layer: Softmax, sheet: Sheet) -> None:
     groups, shape = layer.groups, sheet.shape
     if groups == 1:
-        sheet.ends("Softmax", sheet.reads, {"axis": _units_axis(shape)})
+        sheet.ends("Softmax", sheet.reads, {"axis": units_axis(shape)})
     elif len(shape) == 2:
         sheet.ends_in_groups("Softmax", (sheet.in_groups(0, groups, "groups"),), groups, {"axis": -1})
     else:
@@ -253,7 +253,7 @@ def _add(layer: Add, sheet: Sheet) -> None:
 
 
 def _concat(layer: Concat, sheet: Sheet) -> None:
-    sheet.ends("Concat", sheet.reads, {"axis": _units_axis(sheet.shape)})
+    sheet.ends("Concat", sheet.reads, {"axis": units_axis(sheet.shape)})
 
 
 def _flatten(layer: Flatten, sheet: Sheet) -> None:
