@@ -13,7 +13,7 @@ import ppsim
 from ppsim.hardware.array import ArraySpec, operand_traffic
 
 DATAFLOWS = ("os", "ws", "is")
-TABLE = Path(__file__).parent.parent / "data" / "scalesim_v3.csv"
+TABLE = Path(ppsim.__file__).parent / "validation" / "numbers" / "scalesim_v3.csv"
 
 sizes = st.integers(1, 200)
 sides = st.integers(1, 20)

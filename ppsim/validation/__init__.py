@@ -1,0 +1,1 @@
+"""How far ppsim's numbers are from an independent model, from other simulators, from formulas and from hardware."""
