@@ -8,7 +8,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, MinLen
 
-from ppsim.hardware.array import ArraySpec
+from ppsim.hardware.array import CHOICE, ArraySpec
 from ppsim.hardware.buffers import BufferSpec, VectorSpec
 from ppsim.specification import Specification
 from ppsim.units import FS_PER_S
@@ -47,11 +47,14 @@ class Accelerator:
     def describe(self) -> str:
         """Clock, arrays and scratchpad in a line."""
         array, buffer, vector = self.array, self.buffer, self.vector
+        columns = ", each takes whole columns of folds" if array.sharing == "columns" and array.count > 1 else ""
+        overlapped = " overlapped" if any(one.overlapped for one in array.alternatives) else ""
         return (
             f"{self.clock_mhz:g} MHz, {array.count} array(s) of {array.rows}x{array.cols}, {array.bits} bit, "
-            f"{array.dataflow}{' overlapped' if array.overlapped else ''}; scratchpad {buffer.kib:g} KiB, "
-            f"{buffer.bandwidth_bytes_per_cycle} bytes/cycle, up to {buffer.activation_fraction:.0%} for activations "
-            f"that stay on chip; vector unit {f'{vector.lanes} lanes' if vector.enabled else 'off: no time, no energy'}"
+            f"{array.dataflow.replace(CHOICE, ' or ')}{overlapped}{columns}; scratchpad "
+            f"{buffer.kib:g} KiB, {buffer.bandwidth_bytes_per_cycle} bytes/cycle, up to "
+            f"{buffer.activation_fraction:.0%} for activations that stay on chip, {buffer.tiles} tiles; "
+            f"vector unit {f'{vector.lanes} lanes' if vector.enabled else 'off: no time, no energy'}"
         )
 
 

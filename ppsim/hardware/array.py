@@ -15,8 +15,9 @@ loaded while this fold computes, as in TPUs; a chain of F folds then takes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,8 @@ from ppsim.specification import Specification
 Positive = Annotated[int, Gt(0), Le(1 << 20)]
 Bits = Annotated[int, Gt(0), Le(1024)]
 Sizes = int | npt.NDArray[np.int64]
+#: one size, or one for each of many
+Size = TypeVar("Size", int, npt.NDArray[np.int64])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Dataflow:
         return self.stream != "k"
 
 
+#: stands between the dataflows that a product may have
+CHOICE = "|"
 #: a new dataflow of this family is one line here, or in a program that uses ppsim
 DATAFLOWS: dict[str, Dataflow] = {
     "os": Dataflow("os", spatial_rows="m", spatial_cols="n", stream="k"),
@@ -57,8 +62,11 @@ DATAFLOWS: dict[str, Dataflow] = {
 class ArraySpec(Specification):
     """The arrays of one accelerator.
 
-    `count` arrays share the folds of a product. `bits` is the operand width, `accumulator_bits` that of partial sums.
-    `accumulator_depth` is the number of rows a dedicated accumulator memory holds (it bounds the rows of m that stream
+    `count` arrays share the folds of a product: `sharing` "folds" gives any fold to any array, their sums meeting in
+    the accumulators; "columns" gives an array whole columns of folds, so that no sum is spread over arrays, and some
+    idle where a tile has fewer columns of folds than there are arrays. `dataflow` is one, or several as in "ws|is":
+    each product then has the one estimated to be faster. `bits` is the operand width, `accumulator_bits` that of
+    partial sums. `accumulator_depth` is the number of rows a dedicated accumulator memory holds (it bounds the rows of m that stream
     through a fold); None keeps partial sums in the scratchpad.
     """
 
@@ -67,13 +75,21 @@ class ArraySpec(Specification):
     count: Positive = 1
     dataflow: str = "ws"
     overlap: bool = False
+    sharing: Literal["folds", "columns"] = "folds"
     bits: Bits = 16
     accumulator_bits: Bits = 32
     accumulator_depth: Positive | None = None
 
     def __post_init__(self) -> None:
         """Reject unknown dataflows by name."""
-        dataflow_called(self.dataflow, "array.dataflow: ")
+        for name in self.dataflow.split(CHOICE):
+            dataflow_called(name, "array.dataflow: ")
+
+    @cached_property
+    def alternatives(self) -> tuple[ArraySpec, ...]:
+        """These arrays with each of the dataflows that a product may have on them."""
+        names = dict.fromkeys(self.dataflow.split(CHOICE))
+        return tuple(replace(self, dataflow=name) for name in names) if len(names) > 1 else (self,)
 
     @property
     def peak_macs_per_cycle(self) -> int:
@@ -82,7 +98,7 @@ class ArraySpec(Specification):
 
     @property
     def flow(self) -> Dataflow:
-        """The dataflow's dimensions."""
+        """The dataflow's dimensions, if there is one."""
         return DATAFLOWS[self.dataflow]
 
     @property
@@ -93,11 +109,22 @@ class ArraySpec(Specification):
         os, rows for is. Where they are stationary, rows x cols of them take the cycles of a fold: 2 rows + cols - 1, or
         rows with overlap.
         """
+        return max(array._weights_per_cycle() for array in self.alternatives)
+
+    def _weights_per_cycle(self) -> float:
         flow = self.flow
+        # at batch 1 there is one column of folds if m is folded over columns
+        arrays = 1 if self.sharing == "columns" and flow.spatial_cols == "m" else self.count
         if flow.stream == "m":
             cycles = max(1, self.rows) if self.overlap else 2 * self.rows + self.cols - 1
-            return self.count * self.rows * self.cols / cycles
-        return self.count * (self.rows if flow.spatial_rows in "kn" else self.cols)
+            return arrays * self.rows * self.cols / cycles
+        return arrays * (self.rows if flow.spatial_rows in "kn" else self.cols)
+
+    def turns(self, fold_rows: Size, fold_cols: Size) -> Size:
+        """Folds of the busiest array, one after the other, when all share fold_rows x fold_cols of them."""
+        if self.sharing == "columns":
+            return fold_rows * -(-fold_cols // self.count)
+        return -(-fold_rows * fold_cols // self.count)
 
     @property
     def overlapped(self) -> bool:

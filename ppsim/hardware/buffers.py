@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
@@ -16,12 +16,16 @@ class BufferSpec(Specification):
 
     At most `activation_fraction` of it holds activations that stay on chip between layers; what they leave during a
     layer is for double-buffered tiles. `bandwidth_bytes_per_cycle` covers reads and writes together; a tile that
-    needs more stalls the array.
+    needs more stalls the array. `tiles` is what products are cut for: "fastest" takes the tiles with the least
+    estimated time, filling and draining in it; "largest" the largest of those that keep arrays and DRAM equally busy
+    between filling and draining, which is what compilers do that give an operation all the room there is: a product
+    that fits is one tile, and nothing of it overlaps.
     """
 
     kib: Annotated[float, Gt(0), Le(1e12)]
     bandwidth_bytes_per_cycle: Annotated[int, Gt(0)]
     activation_fraction: Annotated[float, Ge(0), Le(1)] = 0.5
+    tiles: Literal["fastest", "largest"] = "fastest"
 
     @property
     def bytes(self) -> int:

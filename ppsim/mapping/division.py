@@ -263,11 +263,11 @@ def _shares(units: int, product: Gemm, system: System) -> tuple[int, ...]:
     share = system.dram.rate(1, 0) / system.dram.group_size(system.accelerators)
     speeds = []
     for kind in system.kinds:
-        array = kind.array
-        cycles = compute_cycles(
-            product.m, product.k, product.n, array.rows, array.cols, array.dataflow, array.overlapped
+        cycles = min(
+            int(compute_cycles(product.m, product.k, product.n, a.rows, a.cols, a.dataflow, a.overlapped)) / a.count
+            for a in kind.array.alternatives
         )
-        seconds = max(int(cycles) / array.count / kind.clock_hz, product.k * product.n * array.bits / 8 / share)
+        seconds = max(cycles / kind.clock_hz, product.k * product.n * kind.array.bits / 8 / share)
         speeds.append(1 / seconds)
     by_accelerator = [speeds[kind] for kind in system.kind_of]
     return _proportional(units, by_accelerator)

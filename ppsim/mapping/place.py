@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ppsim.errors import InputError
+from ppsim.hardware.accelerator import Accelerator
 from ppsim.hardware.interconnect import Link
 from ppsim.hardware.system import System
 from ppsim.mapping.communication import Plan, exchange, reduction
@@ -17,7 +18,7 @@ from ppsim.mapping.nests import VectorWork, gemm_nest, vector_nest
 from ppsim.mapping.program import Message, Nest, Program, Stage
 from ppsim.mapping.residency import Residency, residency
 from ppsim.mapping.steps import Product, Step, readers_of
-from ppsim.mapping.tiling import Problem, candidates
+from ppsim.mapping.tiling import Problem, Tiling, candidates
 from ppsim.units import ceil_div
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.partitioned import PartitionedGraph
@@ -140,10 +141,29 @@ class _Placement:
             lanes=accelerator.vector.lanes if accelerator.vector.enabled else 0,
         )
         try:
-            tiling = candidates(problem).choose(self.bits_per_s / accelerator.clock_hz, prefetched=index > 1)
-            return gemm_nest(problem, tiling)
+            chosen, tiling = self._chosen(problem, accelerator, prefetched=index > 1)
         except InputError as error:
             raise InputError(f"{system.name}: layer {step.name!r}: {error}") from None
+        return gemm_nest(chosen, tiling)
+
+    def _chosen(self, problem: Problem, accelerator: Accelerator, prefetched: bool) -> tuple[Problem, Tiling]:
+        """The dataflow and the tiles of a product: of the dataflows its arrays may have, the fastest by estimate."""
+        best: tuple[float, Problem, Tiling] | None = None
+        impossible: list[InputError] = []
+        for array in accelerator.array.alternatives:
+            tried = problem if array is problem.array else replace(problem, array=array)
+            try:
+                found = candidates(tried)
+            except InputError as error:
+                impossible.append(error)
+                continue
+            largest = accelerator.buffer.tiles == "largest"
+            tiling, cycles = found.choose(self.bits_per_s / accelerator.clock_hz, prefetched, largest)
+            if best is None or cycles < best[0]:
+                best = cycles, tried, tiling
+        if best is None:
+            raise impossible[0]
+        return best[1], best[2]
 
     def _weight_bits(self, product: Product) -> int:
         """Bits of a group's weights in DRAM."""

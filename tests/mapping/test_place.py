@@ -383,3 +383,27 @@ def test_operations_are_shared_as_channels_are():
     program = place(net, ppsim.load_system("tetris", accelerators=3, set={"vector.lanes": 5}))
     found = [(nest.activity.vector_operations, nest.vector_cycles) for (nest,) in program.stages[2].work]
     assert found == [(2 * 2 * 24, 20), (2 * 24, 10), (2 * 24, 10)]
+
+
+def seconds(m: int, k: int, n: int, **settings) -> float:
+    system = ppsim.load_system(
+        "tpu-v4", accelerators=1, set={f"array.{name}": value for name, value in settings.items()}
+    )
+    return ppsim.simulate(ppsim.gemm(m, k, n), system).seconds
+
+
+@pytest.mark.parametrize(
+    ("m", "k", "n", "best"),
+    [(1024, 512, 128, "is"), (128, 512, 1024, "ws"), (2048, 256, 100, "is"), (1, 4096, 512, "ws")],
+)
+def test_the_faster_dataflow_is_taken(m, k, n, best):
+    """Four arrays take columns of folds: they need four of them, which only the longer side of these outputs has."""
+    each = {dataflow: seconds(m, k, n, dataflow=dataflow) for dataflow in ("ws", "is")}
+    other = "is" if best == "ws" else "ws"
+    assert each[best] < each[other]
+    assert seconds(m, k, n) == seconds(m, k, n, dataflow="is|ws") == seconds(m, k, n, dataflow="ws|is|ws") == each[best]
+
+
+def test_each_of_several_dataflows_is_known():
+    with pytest.raises(ppsim.InputError, match=r"array.dataflow: 'rs' is unknown; accepted: os, ws, is"):
+        seconds(1, 64, 64, dataflow="ws|rs")

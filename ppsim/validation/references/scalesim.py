@@ -35,7 +35,7 @@ class _Row:
 
     def __init__(self, row: dict[str, str]) -> None:
         self.row, self.dataflow = row, row["dataflow"]
-        self.shape = tuple(int(row[column]) for column in ("M", "K", "N", "rows", "cols"))
+        self.shape = int(row["M"]), int(row["K"]), int(row["N"]), int(row["rows"]), int(row["cols"])
         self.traffic = operand_traffic(*self.shape, self.dataflow)
         self.name = f"{row['first_layer']} {row['rows']}x{row['cols']} {self.dataflow}"
 
