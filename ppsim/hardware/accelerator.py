@@ -47,11 +47,10 @@ class Accelerator:
     def describe(self) -> str:
         """Clock, arrays and scratchpad in a line."""
         array, buffer, vector = self.array, self.buffer, self.vector
-        columns = ", each takes whole columns of folds" if array.sharing == "columns" and array.count > 1 else ""
         overlapped = " overlapped" if any(one.overlapped for one in array.alternatives) else ""
         return (
             f"{self.clock_mhz:g} MHz, {array.count} array(s) of {array.rows}x{array.cols}, {array.bits} bit, "
-            f"{array.dataflow.replace(CHOICE, ' or ')}{overlapped}{columns}; scratchpad "
+            f"{array.dataflow.replace(CHOICE, ' or ')}{overlapped}; scratchpad "
             f"{buffer.kib:g} KiB, {buffer.bandwidth_bytes_per_cycle} bytes/cycle, up to "
             f"{buffer.activation_fraction:.0%} for activations that stay on chip, {buffer.tiles} tiles; "
             f"vector unit {f'{vector.lanes} lanes' if vector.enabled else 'off: no time, no energy'}"

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +29,6 @@ from ppsim.specification import Specification
 Positive = Annotated[int, Gt(0), Le(1 << 20)]
 Bits = Annotated[int, Gt(0), Le(1024)]
 Sizes = int | npt.NDArray[np.int64]
-#: one size, or one for each of many
-Size = TypeVar("Size", int, npt.NDArray[np.int64])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +60,9 @@ DATAFLOWS: dict[str, Dataflow] = {
 class ArraySpec(Specification):
     """The arrays of one accelerator.
 
-    `count` arrays share the folds of a product: `sharing` "folds" gives any fold to any array, their sums meeting in
-    the accumulators; "columns" gives an array whole columns of folds, so that no sum is spread over arrays, and some
-    idle where a tile has fewer columns of folds than there are arrays. `dataflow` is one, or several as in "ws|is":
-    each product then has the one estimated to be faster. `bits` is the operand width, `accumulator_bits` that of
-    partial sums. `accumulator_depth` is the number of rows a dedicated accumulator memory holds (it bounds the rows of m that stream
+    `count` arrays share the folds of a product. `dataflow` is one, or several as in "ws|is": each product then has the
+    one estimated to be faster. `bits` is the operand width, `accumulator_bits` that of partial sums.
+    `accumulator_depth` is the number of rows a dedicated accumulator memory holds (it bounds the rows of m that stream
     through a fold); None keeps partial sums in the scratchpad.
     """
 
@@ -75,7 +71,6 @@ class ArraySpec(Specification):
     count: Positive = 1
     dataflow: str = "ws"
     overlap: bool = False
-    sharing: Literal["folds", "columns"] = "folds"
     bits: Bits = 16
     accumulator_bits: Bits = 32
     accumulator_depth: Positive | None = None
@@ -113,18 +108,10 @@ class ArraySpec(Specification):
 
     def _weights_per_cycle(self) -> float:
         flow = self.flow
-        # at batch 1 there is one column of folds if m is folded over columns
-        arrays = 1 if self.sharing == "columns" and flow.spatial_cols == "m" else self.count
         if flow.stream == "m":
             cycles = max(1, self.rows) if self.overlap else 2 * self.rows + self.cols - 1
-            return arrays * self.rows * self.cols / cycles
-        return arrays * (self.rows if flow.spatial_rows in "kn" else self.cols)
-
-    def turns(self, fold_rows: Size, fold_cols: Size) -> Size:
-        """Folds of the busiest array, one after the other, when all share fold_rows x fold_cols of them."""
-        if self.sharing == "columns":
-            return fold_rows * -(-fold_cols // self.count)
-        return -(-fold_rows * fold_cols // self.count)
+            return self.count * self.rows * self.cols / cycles
+        return self.count * (self.rows if flow.spatial_rows in "kn" else self.cols)
 
     @property
     def overlapped(self) -> bool:

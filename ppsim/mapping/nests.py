@@ -208,16 +208,16 @@ class _Cut:
         array, flow = self.problem.array, self.problem.array.flow
         size = {"m": self.m, "k": self.k, "n": self.n}
         stream = size[flow.stream]
-        folds = ceil_div(size[flow.spatial_rows], array.rows), ceil_div(size[flow.spatial_cols], array.cols)
-        turns = array.turns(*folds)
+        folds = ceil_div(size[flow.spatial_rows], array.rows) * ceil_div(size[flow.spatial_cols], array.cols)
+        folds = ceil_div(folds, array.count)
         if array.overlapped:
-            chained = turns * max(stream, array.rows)
+            chained = folds * max(stream, array.rows)
             if not self.very_last:
                 return chained
-            return int(fold_cycles(stream, turns, array.rows, array.cols, True, True))
+            return int(fold_cycles(stream, folds, array.rows, array.cols, True, True))
         if not self.spills and not (self.opens and self.closes):
             return stream + (wavefront_cycles(array.rows, array.cols, False) if self.closes else 0)
-        return int(fold_cycles(stream, turns, array.rows, array.cols, flow.stationary, False))
+        return int(fold_cycles(stream, folds, array.rows, array.cols, flow.stationary, False))
 
     def _register_traffic(self, macs: int, outputs: int) -> tuple[int, int]:
         """Bits read and written in registers, and bits passed between neighbouring processing elements.

@@ -161,9 +161,9 @@ def candidates(problem: Problem) -> Candidates:
     )
     widest = np.array([_widest_strip_bits(problem, r, i) for r, i in strips], dtype=np.int64) // problem.input_channels
     size = {"m": rows[s] * images[s] * width, "k": k, "n": n}
-    turns = array.turns(-(-size[flow.spatial_rows] // array.rows), -(-size[flow.spatial_cols] // array.cols))
+    folds = -(-size[flow.spatial_rows] // array.rows) * -(-size[flow.spatial_cols] // array.cols)
     input_tile = 0 * k if problem.input_on_chip else widest[s] * _channels(problem, k)
-    sums_leave = np.full_like(k, flow.stationary, dtype=bool) | ((k < problem.k) & (turns > 1))
+    sums_leave = np.full_like(k, flow.stationary, dtype=bool) | ((k < problem.k) & (folds > array.count))
     slots = np.where(sums_leave, output_slot_bits(problem, True), output_slot_bits(problem, False))
     weight_tile = _weight_bits(problem, k, n)
     need = 2 * (weight_tile + input_tile) + slots * size["m"] * n
@@ -171,8 +171,8 @@ def candidates(problem: Problem) -> Candidates:
     if not len(keep):
         raise InputError(_why_nothing_fits(problem, int(need.min()) // 8 + 1, int(size[flow.stream].min())))
     m_outer = (order == 0)[keep]
-    s, k, n, turns, input_tile, weight_tile, sums_leave = (
-        column[keep] for column in (s, k, n, turns, input_tile, weight_tile, sums_leave)
+    s, k, n, folds, input_tile, weight_tile, sums_leave = (
+        column[keep] for column in (s, k, n, folds, input_tile, weight_tile, sums_leave)
     )
 
     m_count = -(-height // rows[s]) * -(-problem.images // images[s])
@@ -190,18 +190,17 @@ def candidates(problem: Problem) -> Candidates:
     dram_bits = dram_bits * problem.groups + problem.staged_bits
 
     extra = wavefront_cycles(array.rows, array.cols, flow.stationary)
-    loops = _Loops(problem, rows[s], images[s], k, n)
-    # arrays that take columns of folds are together as one that is as much wider
-    side, count = (array.cols * array.count, 1) if array.sharing == "columns" else (array.cols, array.count)
-    all_turns = loops.folds(flow.spatial_rows, array.rows) * loops.folds(flow.spatial_cols, side)
+    turns = _Turns(problem, rows[s], images[s], k, n)
+    all_folds = turns.folds(flow.spatial_rows, array.rows) * turns.folds(flow.spatial_cols, array.cols)
     stream = {"m": rows[s] * images[s] * width, "k": k, "n": n}[flow.stream]
+    shares = -(-folds // array.count)
     if array.overlapped:
-        cycles = all_turns * loops.at_least(flow.stream, array.rows) // count
-        last_cycles = (turns - 1) * np.maximum(stream, array.rows) + stream + extra
+        cycles = all_folds * turns.at_least(flow.stream, array.rows) // array.count
+        last_cycles = (shares - 1) * np.maximum(stream, array.rows) + stream + extra
     else:  # a fold whose sums stay in the array pays for its wavefront once, however it is cut
-        paid = np.where(sums_leave, loops.count(flow.stream), 1)
-        cycles = all_turns * (loops.at_least(flow.stream, 1) + paid * extra) // count
-        last_cycles = turns * (stream + extra)
+        paid = np.where(sums_leave, turns.count(flow.stream), 1)
+        cycles = all_folds * (turns.at_least(flow.stream, 1) + paid * extra) // array.count
+        last_cycles = shares * (stream + extra)
     return Candidates(
         rows=rows[s],
         images=images[s],
@@ -267,7 +266,7 @@ def _why_nothing_fits(problem: Problem, smallest: int, shortest: int) -> str:
     return f"{what} the accumulator: set array.accumulator_depth to at least {shortest}"
 
 
-class _Loops:
+class _Turns:
     """Turns of the loops of many tilings at once, for sums of a tile's cost over all of them."""
 
     def __init__(self, problem: Problem, rows: Ints, images: Ints, k: Ints, n: Ints) -> None:
@@ -340,8 +339,8 @@ def spills(problem: Problem, m: int, k: int, n: int) -> bool:
     """Whether a tile's partial sums leave the arrays before their reduction over k is complete."""
     array, flow = problem.array, problem.array.flow
     size = {"m": m, "k": k, "n": n}
-    turns = array.turns(-(-size[flow.spatial_rows] // array.rows), -(-size[flow.spatial_cols] // array.cols))
-    return flow.stationary or (k < problem.k and turns > 1)
+    folds = -(-size[flow.spatial_rows] // array.rows) * -(-size[flow.spatial_cols] // array.cols)
+    return flow.stationary or (k < problem.k and folds > array.count)
 
 
 def _widest_strip_bits(problem: Problem, rows: int, images: int) -> int:

@@ -60,7 +60,6 @@ def systems(draw: st.DrawFn, accelerators: int) -> ppsim.System:
             "array.count": draw(st.sampled_from([1, 1, 2, 3])),
             "array.dataflow": draw(st.sampled_from(["os", "ws", "is", "ws|is", "os|ws|is"])),
             "array.overlap": draw(st.booleans()),
-            "array.sharing": draw(st.sampled_from(["folds", "columns"])),
             "array.accumulator_depth": draw(st.sampled_from([None, 16, 64])),
             "buffer.kib": draw(st.sampled_from([1, 1.5, 3, 8, 30])),
             "buffer.bandwidth_bytes_per_cycle": draw(st.sampled_from([4, 64, 256])),

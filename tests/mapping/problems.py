@@ -65,7 +65,6 @@ def arrays(draw: st.DrawFn) -> ArraySpec:
         count=draw(st.sampled_from((1, 1, 2, 3))),
         dataflow=dataflow,
         overlap=draw(st.booleans()),
-        sharing=draw(st.sampled_from(("folds", "columns"))),
         bits=16,
         accumulator_bits=32,
         accumulator_depth=draw(st.sampled_from((None, None, 3, 8))) if dataflow != "os" else None,
@@ -165,8 +164,7 @@ def strip_rows(window: Window, first: int, rows: int) -> int:
 
 @lru_cache(maxsize=100_000)
 def fold_activity(array: ArraySpec, m: int, k: int, n: int) -> tuple[int, int, int, int, int]:
-    """Operand elements read, partial sums written and read, what shifts along the rows of the array, and the
-    folds of the busiest array when they are dealt out, all in turn or by columns."""
+    """Operand elements read, partial sums written and read, what shifts along the rows of the array, and folds."""
     operands, writes, reads, shifts = 0, 0, 0, 0
     down, across, stream = {"os": (m, n, k), "ws": (k, n, m), "is": (k, m, n)}[array.dataflow]
     for i, (_, height) in enumerate(cut(down, array.rows)):
@@ -178,11 +176,8 @@ def fold_activity(array: ArraySpec, m: int, k: int, n: int) -> tuple[int, int, i
             operands += stream * height + height * width
             writes += stream * width
             reads += stream * width if i else 0
-    busy = [0] * array.count
-    for i, j in product(range(up(down, array.rows)), range(up(across, array.cols))):
-        number = j if array.sharing == "columns" else i * up(across, array.cols) + j
-        busy[number % array.count] += 1
-    return operands, writes, reads, shifts, max(busy)
+    folds = up(down, array.rows) * up(across, array.cols)
+    return operands, writes, reads, shifts, folds
 
 
 def walk(problem: Problem, tiling: Tiling) -> list[Walked]:
@@ -224,12 +219,12 @@ def walk(problem: Problem, tiling: Tiling) -> list[Walked]:
         stored = 0 if problem.output_on_chip else outputs * bits
         operations = outputs * problem.vector_operations_per_output if problem.lanes else 0
 
-        operands, sums_out, sums_in, shifts, turns = fold_activity(array, m, k, n)
+        operands, sums_out, sums_in, shifts, folds = fold_activity(array, m, k, n)
         sram = operands * bits + weight_bits + input_bits + outputs * bits + stored
         stream = {"os": k, "ws": m, "is": n}[array.dataflow]
-        fill = array.rows + array.cols - 2
+        turns, fill = up(folds, array.count), array.rows + array.cols - 2
         # os keeps the sums of a cut fold in the array, as far as there are arrays for the tile's folds
-        waits = array.dataflow == "os" and len(ks) > 1 and turns == 1
+        waits = array.dataflow == "os" and len(ks) > 1 and folds <= array.count
         leaves = array.dataflow != "os" or (len(ks) > 1 and not waits)
         accumulators = 0
         if leaves:  # the last write has the outputs' width; a later piece of k reads the earlier sums

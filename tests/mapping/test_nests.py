@@ -222,8 +222,8 @@ def leaves_array(problem: Problem, tiling: Tiling) -> bool:
     """Whether partial sums leave the arrays: always from a stationary operand, from os when several folds are cut."""
     array = problem.array
     m = tiling.rows * tiling.images * (problem.window.out_width if problem.window else 1)
-    turns = fold_activity(array, m, tiling.k, tiling.n)[-1]
-    return array.dataflow != "os" or (tiling.k < problem.k and turns > 1)
+    folds = up(m, array.rows) * up(tiling.n, array.cols)
+    return array.dataflow != "os" or (tiling.k < problem.k and folds > array.count)
 
 
 def streams_whole(problem: Problem, tiling: Tiling) -> bool:

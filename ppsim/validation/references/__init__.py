@@ -3,8 +3,28 @@
 from __future__ import annotations
 
 from ppsim.validation.contract import Reference
-from ppsim.validation.references import scalesim
+from ppsim.validation.references import (
+    analytic,
+    contention,
+    dram,
+    floors,
+    links,
+    npu,
+    pe_level,
+    scalesim,
+    tpu_v1,
+    tpu_v4,
+)
 
 REFERENCES: dict[str, Reference] = {
-    "scalesim": scalesim.checks,
+    "pe-level": pe_level.checks,
+    "scale-sim": scalesim.checks,
+    "tpu-v4": tpu_v4.checks,
+    "tpu-v1": tpu_v1.checks,
+    "analytic": analytic.checks,
+    "npu": npu.checks,
+    "dramsim3": dram.checks,
+    "astra-sim": links.checks,
+    "contention": contention.checks,
+    "floors": floors.checks,
 }

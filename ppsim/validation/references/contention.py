@@ -27,7 +27,7 @@ CROSSED = {
     # 0-1  0>2 until 600, then 0>5 until 1000
     # 1-2  1>5 until 300; 0>2, there at 100, from 300 until 900; 0>5, there at 700, from 900 until 1300
     # 2-5  1>5, there at 100, until 400, when its tail comes; 0>5, there at 1000, until 1400, likewise
-    # 4-5  4>5 until 250; 3>2, which left 3-4 at 500, there at 100, from 250 until 750
+    # 4-5  4>5 until 250; 3>2, there at 100 (its tail at 600), from 250 until 750
     # 5-2  3>2, there at 350, until 850, when its tail comes
     CUT: (900 + 100, 1400 + 100, 400 + 100, 250 + 100, 850 + 100),
     # 0-1  0>2 until 600, then 0>5 until 1000; they are stored at 1 at 700 and 1100
@@ -43,7 +43,7 @@ MEETING: Sends = {(0, 1): 1200, (2, 1): 300}
 #: GB/s: the 1200 bytes take 400 ns over one and 2400 ns over the other; their hops take 60 ns
 FAST, SLOW = 3, 0.5
 
-#: (GB/s before the switch, GB/s behind it, how) -> when they are there; 2 is linked with 1 GB/s and 80 ns
+#: (GB/s before the switch, GB/s behind it, how, pieces) -> when they are there; 2 is linked with 1 GB/s and 80 ns
 MET: dict[tuple[float, float, str, int], tuple[float, float]] = {
     # 0>1 is at the switch at 60, and behind it from 60 to 2460; 2>1 comes at 80 and takes 600 more, until 3060
     (FAST, SLOW, CUT, 1): (2460 + 60, 3060 + 60),

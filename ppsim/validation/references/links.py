@@ -27,10 +27,12 @@ ACCELERATORS = 16
 #: over links of 1 byte a nanosecond: what 1 MiB takes over 50 GiB/s, cut to whole nanoseconds as ASTRA-sim does
 SIZE = 19_531
 
-#: (topology, way of switching, sends, what ASTRA-sim expects in ns); nodes 1 and 4 are those of its tests
+#: ways of switching
 CUT, STORED = "cut-through", "store-and-forward"
+#: nodes 1 and 4 are those of ASTRA-sim's tests
 ONE: Sends = {(1, 4): SIZE}
 EVERYONE: Sends = {(a, b): SIZE for a in range(ACCELERATORS) for b in range(ACCELERATORS) if a != b}
+#: name, topology, way of switching, sends, what ASTRA-sim expects in ns
 EXPECTED: tuple[tuple[str, str, str, Sends, int], ...] = (
     ("3 hops of a ring", "ring", CUT, ONE, 21_031),
     ("fully connected", "all-to-all", CUT, ONE, 20_031),
