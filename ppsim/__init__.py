@@ -47,6 +47,7 @@ _PUBLIC = {
     "simulate": "ppsim.pipeline",
     "uncertainty": "ppsim.analysis.uncertainty",
     "unstructured": "ppsim.pruning.unstructured",
+    "validate": "ppsim.validation.validate",
 }
 __all__ = ["__version__", *_PUBLIC]
 

@@ -9,11 +9,13 @@ import yaml
 
 import ppsim
 from ppsim.analysis.drawings import topology_drawing
+from ppsim.cli import main
 from ppsim.documents import packaged
 from ppsim.hardware.array import DATAFLOWS, operand_traffic
 from ppsim.hardware.topologies import TOPOLOGIES
 from ppsim.mapping.exchanges import BROADCASTS
 from ppsim.pruning.methods import METHODS
+from ppsim.validation.references import REFERENCES
 from ppsim.workload.sparsity import LAWS, Block, Effect, Sparsity
 
 PAGE = Path(__file__).parent.parent / "docs" / "extending.md"
@@ -21,7 +23,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "extending.md"
 
 @pytest.fixture(autouse=True)
 def leave_no_trace():
-    registries = (TOPOLOGIES, DATAFLOWS, BROADCASTS, LAWS, METHODS)
+    registries = (TOPOLOGIES, DATAFLOWS, BROADCASTS, LAWS, METHODS, REFERENCES)
     before = [dict(registry) for registry in registries]
     yield
     for registry, was in zip(registries, before, strict=True):
@@ -34,7 +36,7 @@ def page() -> dict[str, object]:
     """The names that the page's code leaves behind."""
     found: dict[str, object] = {"ppsim": ppsim}
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), found)
     return found
@@ -114,3 +116,11 @@ def test_a_sparsity_law_from_outside():
     assert sparse.macs == net.macs == 64 * 64 // 2
     system = ppsim.load_system("tetris", accelerators=2)
     assert ppsim.simulate(sparse, system).macs == net.macs
+
+
+def test_a_reference_from_outside(page, capsys):
+    (check,) = page["checks"]
+    assert check.holds
+    assert 0 < check.max < 0.05
+    assert main(["validate", "--only", "roofline"]) == 0
+    assert "roofline" in capsys.readouterr().out

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from ppsim import __version__
-from ppsim.cli.commands import accuracy, gemm, import_, prune, reproduce, run, zoo
+from ppsim.cli.commands import accuracy, gemm, import_, prune, reproduce, run, validate, zoo
 from ppsim.errors import InputError
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ for command in (
     import_.import_,
     prune.prune,
     accuracy.accuracy,
+    validate.validate,
     zoo.list_,
     zoo.show,
 ):
@@ -42,7 +43,8 @@ for command in (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0; 2 for input that cannot be used; 1 when stdout cannot be written, or nobody reads on; 130 when interrupted.
+    0; 2 for input that cannot be used; 1 when a bound of `validate` is broken, or stdout cannot be written; 130 when
+    interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = typer.main.get_command(app)

@@ -9,6 +9,7 @@ from rich.console import Group
 
 from ppsim.cli.layout import table, titled
 from ppsim.cli.quantities import energy, percent, prefix_of, short, si, times
+from ppsim.validation import wording
 
 if TYPE_CHECKING:
     from ppsim.analysis.comparison import Comparison
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ppsim.analysis.uncertainty import Interval, Uncertainty
     from ppsim.explore.assumptions import Explanation
     from ppsim.hardware.system import System
+    from ppsim.validation.contract import Check
 
 
 def summary(result: Result) -> tuple[str, str]:
@@ -264,3 +266,15 @@ def closed_form_table(values: Mapping[str, Any]) -> Group:
     page = table(("", ""), rows)
     page.show_header = False
     return titled(title, page)
+
+
+def validation_table(checks: Sequence[Check]) -> Group:
+    """Each check with its errors, its bound, and whether it holds."""
+    heads = ("against", "what is compared", "cases", "mean\nerror", "max.\nerror", "bound", "verdict")
+    rows = []
+    for check in checks:
+        errors = wording.percent(check.mean), wording.percent(check.max)
+        cases = f"{len(check.cases):,}"
+        verdict = wording.verdict(check)
+        rows.append((check.reference, check.compared, cases, *errors, wording.bound_of(check), verdict))
+    return titled("Errors of ppsim", table(heads, rows, left=(0, 1, 5, 6)))

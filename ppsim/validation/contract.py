@@ -84,16 +84,27 @@ class Check:
             "source": self.source,
             "confidence": self.confidence,
             "setting": self.setting,
-            "mean_error": self.mean,
-            "max_error": self.max,
+            "mean_error": finite(self.mean),
+            "max_error": finite(self.max),
             "mean_bound": self.mean_bound,
             "max_bound": self.max_bound,
             "holds": self.holds,
             "cases": [
-                {"name": c.name, "expected": c.expected, "modelled": c.modelled, "unit": c.unit, "error": c.error}
+                {
+                    "name": c.name,
+                    "expected": c.expected,
+                    "modelled": c.modelled,
+                    "unit": c.unit,
+                    "error": finite(c.error),
+                }
                 for c in self.cases
             ],
         }
+
+
+def finite(error: float) -> float | None:
+    """An error as JSON knows it: None if it is infinite."""
+    return error if error < float("inf") else None
 
 
 class Reference(Protocol):

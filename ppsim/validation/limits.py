@@ -13,6 +13,7 @@ from ppsim.pruning.partition import partition
 from ppsim.validation.contract import Check
 from ppsim.validation.numbers import table
 from ppsim.validation.references import tpu_v1, tpu_v4
+from ppsim.validation.wording import percent
 from ppsim.workload.documents import load_workload
 from ppsim.workload.layers import MatMul
 
@@ -39,8 +40,8 @@ def limits(checks: tuple[Check, ...]) -> Iterator[Limit]:
     yield Limit(
         "voltage, temperature, process variation",
         "energies at the voltage of their source",
-        f"dynamic energy goes with the voltage squared: 10 % more or less of it are "
-        f"{1.1**2 - 1:+.0%} or {0.9**2 - 1:+.0%}",
+        "dynamic energy goes with the voltage squared: 10 % more or less of it are "
+        f"+{percent(1.1**2 - 1)} or {percent(0.9**2 - 1)}",
     )
     yield _attention()
     yield Limit(
@@ -62,11 +63,11 @@ def _compiler() -> Limit:
         "tiles by time": {"buffer.tiles": "fastest"},
         "weights always the operand that stays": {"array.dataflow": "ws"},
     }
-    errors = [f"{name} {tpu_v4.mean_error(device.with_settings(set_)):.1%}" for name, set_ in others.items()]
+    errors = [f"{name} {percent(tpu_v4.mean_error(device.with_settings(set_)))}" for name, set_ in others.items()]
     return Limit(
         "what a compiler chooses: tiles, and which operand stays",
         "named rules (`buffer.tiles`, `array.dataflow`)",
-        f"mean error on the repeated products of TPU v4 {as_is:.1%}; with other rules: {', '.join(errors)}",
+        f"mean error on the repeated products of TPU v4 {percent(as_is)}; with other rules: {', '.join(errors)}",
     )
 
 
@@ -76,7 +77,8 @@ def _clock() -> Limit:
     return Limit(
         "clocks that change, arrays nobody knows of",
         "a fixed clock and number of arrays, a peak that nothing beats",
-        f"the fastest product measured on TPU v4 reaches {best / device.peak_macs_per_s:.0%} of the peak of `tpu-v4`",
+        f"the fastest product measured on TPU v4 reaches {percent(best / device.peak_macs_per_s)} of the peak of "
+        "`tpu-v4`",
     )
 
 
@@ -86,7 +88,7 @@ def _cold_start(checks: tuple[Check, ...]) -> Limit:
     return Limit(
         "cold starts, contention with other programs, the host",
         "a fixed launch overhead, fitted to repeated runs",
-        f"single cold products on TPU v4 are modelled {slower:.0%} too fast in the worst of their sets",
+        f"single cold products on TPU v4 are modelled {percent(slower)} too fast in the worst of their sets",
     )
 
 
@@ -122,7 +124,7 @@ def _scratchpad_conflicts() -> Limit:
     return Limit(
         "banks of scratchpads and their conflicts",
         "one bandwidth for reads and writes together",
-        f"if conflicts took half of it, tinyvgg16 on one accelerator of tetris would take {slower:.1%} longer",
+        f"if conflicts took half of it, tinyvgg16 on one accelerator of tetris would take {percent(slower)} longer",
     )
 
 
@@ -137,8 +139,8 @@ def _back_pressure() -> Limit:
     return Limit(
         "back-pressure on links, adaptive routing, packets",
         "virtual cut-through by reservation: a message holds a link whole, buffers never fill",
-        f"not known; for scale, all that links take is {shares[0]:.1%} of the time of tinyvgg16 on 16 accelerators of "
-        f"tetris, {shares[1]:.1%} with its fully connected layers partitioned",
+        f"not known; for scale, all that links take is {percent(shares[0])} of the time of tinyvgg16 on 16 "
+        f"accelerators of tetris, {percent(shares[1])} with its fully connected layers partitioned",
     )
 
 
@@ -151,8 +153,8 @@ def _energy_tables() -> Limit:
     return Limit(
         "which of the published energies is right",
         "tables with ranges, each number with its source",
-        f"{LEVEL:.0%} of the tables within the ranges give the pruned layers of tinyvgg16 on tetris joules within "
-        f"{joules:.0%}, and a reduction within {ratio:.1%}",
+        f"{percent(LEVEL)} of the tables within the ranges give the pruned layers of tinyvgg16 on tetris joules within "
+        f"{percent(joules)}, and a reduction within {percent(ratio)}",
     )
 
 
@@ -163,6 +165,6 @@ def _attention() -> Limit:
     return Limit(
         "attention masks, grouped queries, caches of keys and values",
         "whole products of a prompt",
-        f"a causal mask could save half of the products of activations, which are {products / net.macs:.1%} of the "
-        f"MACs of gpt2",
+        f"a causal mask could save half of the products of activations, which are {percent(products / net.macs)} of "
+        "the MACs of gpt2",
     )

@@ -15,7 +15,7 @@ from ppsim.baselines import BASELINES, FEWEST
 from ppsim.pruning.methods import METHODS
 from ppsim.pruning.saliency import SALIENCIES
 
-COMMANDS = ("reproduce", "run", "gemm", "import", "prune", "accuracy", "list", "show")
+COMMANDS = ("reproduce", "run", "gemm", "import", "prune", "accuracy", "validate", "list", "show")
 
 
 def test_help_names_the_commands(capsys: Capture) -> None:

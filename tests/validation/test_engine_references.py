@@ -30,9 +30,9 @@ CASES = {
     },
     "dram": {"streaming efficiency": 5, "efficiency, 2 reads 1 write": 5, "dynamic energy": 5, "total energy": 6},
     "floors": {
-        "bytes of DRAM over the bandwidth of their channel": RUNS,
+        "DRAM bytes over bandwidth": RUNS,
         "MACs over the peak of the arrays": RUNS,
-        "bytes of links over their bandwidth": RUNS - ALONE,
+        "link bytes over bandwidth": RUNS - ALONE,
     },
 }
 EXACT = ("links", "contention", "floors")

@@ -35,7 +35,8 @@ def checks() -> Iterator[Check]:
     """Cycles at 1, 4 and 16 accelerators; dynamic energy reduction at 2 to 16 parts."""
     net = _network()
     cases = [
-        Case(f"{count} accelerators", cycles, _run(net, count).cycles, "cycles") for count, cycles in CYCLES.items()
+        Case(f"{count} accelerator{'s' if count > 1 else ''}", cycles, _run(net, count).cycles, "cycles")
+        for count, cycles in CYCLES.items()
     ]
     source = "an analytic model of TETRIS: bytes over bandwidth, layers split by outputs"
     yield Check(
@@ -48,7 +49,13 @@ def checks() -> Iterator[Check]:
     ]
     source = "an analytic model of block-diagonal layers: actions times energies"
     yield Check(
-        "analytic blocks", "reduction of dynamic energy", tuple(saved), source, "formula", SETTING, max_bound=0.05
+        "analytic block-diagonal",
+        "reduction of dynamic energy",
+        tuple(saved),
+        source,
+        "formula",
+        SETTING,
+        max_bound=0.05,
     )
 
 

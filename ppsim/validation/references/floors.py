@@ -40,9 +40,9 @@ UP_TO = {"bert_base": "norm2_0"}
 SEVERAL = 4
 
 FLOORS = {
-    "DRAM": "bytes of DRAM over the bandwidth of their channel",
+    "DRAM": "DRAM bytes over bandwidth",
     "arrays": "MACs over the peak of the arrays",
-    "links": "bytes of links over their bandwidth",
+    "links": "link bytes over bandwidth",
 }
 
 

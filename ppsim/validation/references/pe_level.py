@@ -14,7 +14,7 @@ from ppsim.validation.contract import Case, Check
 from ppsim.validation.pe_model import run_array
 
 SOURCE = "counted by a cycle-by-cycle model of the PEs, which computes the real product"
-SETTING = "one array, no memory stalls: the closed forms of ppsim"
+SETTING = "the closed forms for one array: os, ws, is, and ws and is with overlap, each on shapes of all kinds"
 #: dataflow, overlap
 KINDS = (("os", False), ("ws", False), ("is", False), ("ws", True), ("is", True))
 #: m, k, n, rows, cols: what random shapes may miss
