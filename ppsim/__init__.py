@@ -22,6 +22,7 @@ _PUBLIC = {
     "PartitionedGraph": "ppsim.workload.partitioned",
     "Result": "ppsim.analysis.result",
     "System": "ppsim.hardware.system",
+    "Validation": "ppsim.validation.validate",
     "compare": "ppsim.baselines",
     "compensate": "ppsim.pruning.compensation",
     "compute_cycles": "ppsim.hardware.array",

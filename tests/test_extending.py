@@ -119,7 +119,7 @@ def test_a_sparsity_law_from_outside():
 
 
 def test_a_reference_from_outside(page, capsys):
-    (check,) = page["checks"]
+    (check,) = page["validation"].checks
     assert check.holds
     assert 0 < check.max < 0.05
     assert main(["validate", "--only", "roofline"]) == 0

@@ -97,6 +97,8 @@ def _bound(stage: Stage, program: Program) -> str:
         "link": 0.0 if system.interconnect.ideal else max(carried, default=0.0),
         "vector": max(vector),
     }
+    if stage.kind == "input" and not any(busy.values()):
+        return "launch"
     bound = max(busy, key=busy.__getitem__)
     array_cycles = sum(nest.compute_cycles * count for nest, count in stage.nests.items())
     return "buffer" if bound == "compute" and 2 * stage.activity.stalled_cycles > array_cycles else bound

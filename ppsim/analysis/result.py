@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: what may bound a layer
-BOUNDS = ("compute", "DRAM", "link", "vector", "buffer")
+BOUNDS = ("compute", "DRAM", "link", "vector", "buffer", "launch")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,12 @@ Accelerators = Annotated[
     typer.Option("-n", "--accelerators", help="How many accelerators.  [default: one for each part, or as placed]"),
 ]
 Dataflow = Annotated[
-    str | None, typer.Option("--dataflow", metavar="os|ws|is", help="Dataflow of the arrays.  [default: the system's]")
+    str | None,
+    typer.Option(
+        "--dataflow",
+        metavar="os|ws|is",
+        help="Dataflow of the arrays; with several, as in 'ws|is', a product has the faster.  [default: the system's]",
+    ),
 ]
 Overlap = Annotated[
     bool | None, typer.Option("--overlap/--no-overlap", help="Load the next fold's weights while this one computes.")

@@ -270,11 +270,12 @@ def closed_form_table(values: Mapping[str, Any]) -> Group:
 
 def validation_table(checks: Sequence[Check]) -> Group:
     """Each check with its errors, its bound, and whether it holds."""
-    heads = ("against", "what is compared", "cases", "mean\nerror", "max.\nerror", "bound", "verdict")
+    heads = ("against", "what is compared", "expected is", "cases", "mean\nerror", "max.\nerror", "bound", "")
     rows = []
     for check in checks:
         errors = wording.percent(check.mean), wording.percent(check.max)
         cases = f"{len(check.cases):,}"
         verdict = wording.verdict(check)
-        rows.append((check.reference, check.compared, cases, *errors, wording.bound_of(check), verdict))
-    return titled("Errors of ppsim", table(heads, rows, left=(0, 1, 5, 6)))
+        about = check.reference, check.compared, check.confidence, cases
+        rows.append((*about, *errors, wording.bound_of(check), verdict))
+    return titled("Errors of ppsim", table(heads, rows, left=(0, 2, 6, 7), words=(1,)))

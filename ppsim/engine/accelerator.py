@@ -128,6 +128,8 @@ class Accelerator:
             over = position == item.length
             if not over:
                 tile = item.tiles[item.kinds[position]]
+            elif self.vector_free > done:  # the vector unit still works on a tile before
+                done = self.vector_free
             if weights.in_use and (over or tile[WEIGHTS]):
                 weights.release(end if compute else done, now)
             if inputs.in_use and (over or tile[INPUTS]):

@@ -78,13 +78,14 @@ class ArraySpec(Specification):
     def __post_init__(self) -> None:
         """Reject unknown dataflows by name."""
         for name in self.dataflow.split(CHOICE):
-            dataflow_called(name, "array.dataflow: ")
+            dataflow_called(name, "dataflow: ")
 
     @cached_property
     def alternatives(self) -> tuple[ArraySpec, ...]:
         """These arrays with each of the dataflows that a product may have on them."""
-        names = dict.fromkeys(self.dataflow.split(CHOICE))
-        return tuple(replace(self, dataflow=name) for name in names) if len(names) > 1 else (self,)
+        if self.dataflow in DATAFLOWS:
+            return (self,)
+        return tuple(replace(self, dataflow=name) for name in dict.fromkeys(self.dataflow.split(CHOICE)))
 
     @property
     def peak_macs_per_cycle(self) -> int:

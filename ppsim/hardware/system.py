@@ -167,6 +167,7 @@ class System(Specification):
             f"{dram.efficiency_mixed:g} mixed, latency {dram.latency_ns:g} ns"
             f"{f', energy of {dram.memory}' if dram.memory else ''}",
             *([self._links_line()] if self.accelerators > 1 else []),
+            *([f"launch overhead {self.launch_us:g} us before anything runs"] if self.launch_us else []),
             f"energy table {self.energy.name}: {self.energy.description}",
             f"static power {power} an accelerator, idle ones too, until the run ends",
             f"weights {'resident where a share fits (a stream of inputs)' if self.weights == 'resident' else 'cold'}; "

@@ -191,15 +191,15 @@ def candidates(problem: Problem) -> Candidates:
 
     extra = wavefront_cycles(array.rows, array.cols, flow.stationary)
     turns = _Turns(problem, rows[s], images[s], k, n)
-    all_folds = turns.folds(flow.spatial_rows, array.rows) * turns.folds(flow.spatial_cols, array.cols)
+    all_shares = turns.shares(array)
     stream = {"m": rows[s] * images[s] * width, "k": k, "n": n}[flow.stream]
     shares = -(-folds // array.count)
     if array.overlapped:
-        cycles = all_folds * turns.at_least(flow.stream, array.rows) // array.count
+        cycles = all_shares * turns.at_least(flow.stream, array.rows)
         last_cycles = (shares - 1) * np.maximum(stream, array.rows) + stream + extra
     else:  # a fold whose sums stay in the array pays for its wavefront once, however it is cut
         paid = np.where(sums_leave, turns.count(flow.stream), 1)
-        cycles = all_folds * (turns.at_least(flow.stream, 1) + paid * extra) // array.count
+        cycles = all_shares * (turns.at_least(flow.stream, 1) + paid * extra)
         last_cycles = shares * (stream + extra)
     return Candidates(
         rows=rows[s],
@@ -287,10 +287,15 @@ class _Turns:
         """Turns of a dimension's loop."""
         return self.turns[dimension] * self.repeats[dimension]
 
-    def folds(self, dimension: str, granule: int) -> Ints:
-        """Folds of `granule` in all pieces together, each piece rounded up by itself."""
-        whole = (self.turns[dimension] - 1) * -(-self.piece[dimension] // granule)
-        return self.repeats[dimension] * (whole - (-self.last[dimension] // granule))
+    def shares(self, array: ArraySpec) -> Ints:
+        """Folds of the busiest array: each pair of pieces is rounded up to folds, and these are shared, by itself."""
+        rows, cols = array.flow.spatial_rows, array.flow.spatial_cols
+        total = 0 * self.last[rows]
+        for row_turns, height in ((self.turns[rows] - 1, self.piece[rows]), (1, self.last[rows])):
+            for col_turns, width in ((self.turns[cols] - 1, self.piece[cols]), (1, self.last[cols])):
+                folds = -(-height // array.rows) * -(-width // array.cols)
+                total += row_turns * col_turns * -(-folds // array.count)
+        return self.repeats[rows] * self.repeats[cols] * total
 
     def at_least(self, dimension: str, floor: int) -> Ints:
         """Sum of the pieces, each counted as `floor` if it is smaller."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isnan
 from typing import Any, Literal, Protocol
 
 #: where expected numbers come from: counted by another program of this package, given by another simulator, by a
@@ -26,10 +27,24 @@ class Case:
 
     @property
     def error(self) -> float:
-        """Relative error, not below 0; infinite if something other than nothing was expected to be nothing."""
+        """Relative error, not below 0; infinite if nothing was expected and is not, or if one of both is no number.
+
+        The difference comes first: that of large integers is exact.
+        """
         if self.modelled == self.expected:
             return 0.0
-        return abs(self.modelled / self.expected - 1) if self.expected else float("inf")
+        error = abs(self.modelled - self.expected) / abs(self.expected) if self.expected else float("inf")
+        return float("inf") if isnan(error) else error
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values; an infinite error is None."""
+        return {
+            "name": self.name,
+            "expected": self.expected,
+            "modelled": self.modelled,
+            "unit": self.unit,
+            "error": finite(self.error),
+        }
 
 
 @dataclass(frozen=True)
@@ -89,16 +104,7 @@ class Check:
             "mean_bound": self.mean_bound,
             "max_bound": self.max_bound,
             "holds": self.holds,
-            "cases": [
-                {
-                    "name": c.name,
-                    "expected": c.expected,
-                    "modelled": c.modelled,
-                    "unit": c.unit,
-                    "error": finite(c.error),
-                }
-                for c in self.cases
-            ],
+            "cases": [case.to_dict() for case in self.cases],
         }
 
 

@@ -14,8 +14,8 @@ from ppsim.validation.wording import bound_of, percent, verdict
 FEW, WORST = 8, 3
 
 
-def page(checks: tuple[Check, ...], limits: Iterable[Limit]) -> str:
-    """The page, as Markdown; the same checks and limits give the same text."""
+def page(checks: tuple[Check, ...], limits: Iterable[Limit], yardsticks: Iterable[tuple[str, str]]) -> str:
+    """The page, as Markdown; the same arguments give the same text."""
     system = tpu_v4.device()
     return (
         files("ppsim.validation")
@@ -29,6 +29,7 @@ def page(checks: tuple[Check, ...], limits: Iterable[Limit]) -> str:
                 ("parameter", "what it is, and where it is from"),
                 ((f"`{path}`", source) for path, source in system.sources.items()),
             ),
+            yardsticks=_rows(("the repeated products", "error"), yardsticks),
             limits=_rows(
                 ("left out", "in its place", "how large the error could be"),
                 ((limit.left_out, limit.instead, limit.size) for limit in limits),
@@ -44,13 +45,12 @@ def _rows(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _table(checks: tuple[Check, ...]) -> str:
-    heads = "against", "what is compared", "cases", "mean error", "max. error", "bound", "verdict"
+    heads = "against", "what is compared", "expected is", "cases", "mean error", "max. error", "bound", "verdict"
     rows = []
     for check in checks:
         errors = percent(check.mean), percent(check.max)
-        rows.append(
-            (check.reference, check.compared, f"{len(check.cases):,}", *errors, bound_of(check), verdict(check))
-        )
+        about = check.reference, check.compared, check.confidence, f"{len(check.cases):,}"
+        rows.append((*about, *errors, bound_of(check), verdict(check)))
     return _rows(heads, rows)
 
 

@@ -34,7 +34,7 @@ WRONG: tuple[tuple[str, str], ...] = (
     ("run tinyvgg16 -s tetris -p 4 --layers pool*", "layers='pool*' matches no linear layer or ungrouped convolution"),
     ("run tinyvgg16 -s tetris -p 4 --layers=", "layers='' matches no linear layer"),
     ("run tinyvgg16 -s tetris --batch 0", "batch must be at least 1"),
-    ("run tinyvgg16 -s tetris --dataflow sw", "array.dataflow: 'sw' is unknown; accepted: os, ws, is"),
+    ("run tinyvgg16 -s tetris --dataflow sw", "array: dataflow: 'sw' is unknown; accepted: os, ws, is"),
     ("run tinyvgg16 -s tetris --dataflow os --overlap", "accepted with ws and is"),
     ("run tinyvgg16 -s tetris --energy nope", f"known: {TABLES}"),
     ("run tinyvgg16 -s tetris --engine nope", "accepted: auto, reference"),

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from command_line import Capture, refused, succeed
+from command_line import Capture, refused, row_of, succeed
 
 from ppsim.cli import main
 from ppsim.validation.contract import Case, Check
@@ -22,10 +22,10 @@ def wrong():
 
 def test_a_table(capsys: Capture) -> None:
     out = succeed(capsys, "validate", "--only", "scale-sim", "--only", "astra-sim")
-    assert "SCALE-Sim v3  compute cycles                    72      0      0  exact  held" in out
-    assert "ASTRA-sim" in out
+    assert row_of(out, "scale-sim") == ["scale-sim", "compute", "cycles", "simulated", "72", "0", "0", "exact", "held"]
+    assert "astra-sim" in out
     assert "floors" not in out
-    assert "4 of 4 bounds hold" in out
+    assert "5 of 5 bounds hold" in out
     assert max(map(len, out.splitlines())) <= 100
 
 
@@ -34,9 +34,9 @@ def test_a_broken_bound(capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_pa
     file = tmp_path / "v.json"
     assert main(["validate", "--only", "rumours", "--only", "scale-sim", "--json", str(file)]) == 1
     out = " ".join(capsys.readouterr().out.split())
-    assert "a rumour cycles 1 20 % 20 % max. 10 % BROKEN" in out
-    assert "a rumour joules 1 infinite infinite none -" in out
-    assert "3 of 4 bounds hold" in out
+    assert "a rumour cycles formula 1 20 % 20 % max. 10 % BROKEN" in out
+    assert "a rumour joules formula 1 infinite infinite none -" in out
+    assert "4 of 5 bounds hold" in out
     assert "worst: a layer: expected 100, modelled 120 cycles" in out
     document = json.loads(file.read_text())
     assert document["holds"] is False
@@ -50,7 +50,7 @@ def test_json_to_stdout(capsys: Capture) -> None:
     out, err = capsys.readouterr()
     (check,) = json.loads(out)["checks"]
     assert check["cases"][0]["expected"] == 133_680
-    assert "cycle-stepped NPU" in err
+    assert "npu" in err
 
 
 def test_a_page(capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -69,9 +69,10 @@ def test_a_page(capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 def test_refusals(capsys: Capture, tmp_path: Path) -> None:
     assert "reference 'tpu' is unknown; known: pe-level, " in refused(capsys, "validate", "--only", "tpu")
     page = str(tmp_path / "page.md")
-    assert "--page is about all references; leave --only out" in fail(
+    assert "--page is about all references; leave --only out" in refused(
         capsys, "validate", "--only", "npu", "--page", page
     )
+    assert "--page -: give the name of a file" in refused(capsys, "validate", "--page", "-")
     assert "is a folder" in refused(capsys, "validate", "--page", str(tmp_path))
     assert "there is no folder" in refused(capsys, "validate", "--json", str(tmp_path / "no" / "v.json"))
     assert "would be written over" in refused(capsys, "validate", "--page", page, "--json", page)

@@ -153,6 +153,17 @@ def test_any_tiles(data, accelerators, stages):
     check(program)
 
 
+def test_a_stage_ends_with_the_vector_unit():
+    """It still works on the first of two tiles when the second is through; 5 cycles of 2 ns."""
+    hardware = ppsim.load_system("tetris", accelerators=1, set={"launch_us": 0})
+    tiles = {(0, 0, 0, 0, state): Tile(0, 0, 1, vector, 0, state == FIRST) for state, vector in ((FIRST, 5), (LAST, 0))}
+    nest = Nest((1, 1, 1, 1, 2), tiles, Activity(), 640, 640)
+    begin = Stage("input", ("input",), "input", (), ((),), (0,), (), (1,))
+    work = Stage("work", (), "product", (0,), ((nest,),), (0,), (), (1,))
+    _, reference = check(Program(hardware, (begin, work), (), 16))
+    assert reference.finished[1] == (12 * 10**6,)
+
+
 @pytest.mark.parametrize("name", ["tetris", "shared-dram"])
 @pytest.mark.parametrize("accelerators", [1, 3, 8])
 @pytest.mark.parametrize("dataflow", ["os", "ws", "is"])

@@ -136,7 +136,7 @@ def test_a_field_of_an_energy_table_survives_a_change_of_table():
         ("array.rows", None, "tetris: array.rows: Input should be a valid integer"),
         ("array.rows", [14], "tetris: array.rows: Input should be a valid integer"),
         ("array.rows", float("nan"), "tetris: array.rows: Input should be a valid integer"),
-        ("array.dataflow", "rs", "tetris: array: array.dataflow: 'rs' is unknown; accepted: os, ws, is"),
+        ("array.dataflow", "rs", "tetris: array: dataflow: 'rs' is unknown; accepted: os, ws, is"),
         ("array", None, "tetris: array: "),
         ("array", {}, "tetris: array.rows: Field required"),
         ("array", {"rows": 2, "cols": 2, "height": 2}, "tetris: array.height: unknown key; accepted: rows, cols"),

@@ -30,9 +30,9 @@ CASES = {
     },
     "dram": {"streaming efficiency": 5, "efficiency, 2 reads 1 write": 5, "dynamic energy": 5, "total energy": 6},
     "floors": {
-        "DRAM bytes over bandwidth": RUNS,
-        "MACs over the peak of the arrays": RUNS,
-        "link bytes over bandwidth": RUNS - ALONE,
+        "never faster than DRAM bytes allow": RUNS,
+        "never faster than MACs allow": RUNS,
+        "never faster than link bytes allow": RUNS - ALONE,
     },
 }
 EXACT = ("links", "contention", "floors")

@@ -3,7 +3,7 @@
 import ast
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError, asdict, replace
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ppsim
-from ppsim.hardware.array import operand_traffic
+from ppsim.hardware.array import OperandTraffic, operand_traffic
 from ppsim.validation import pe_model
 from ppsim.validation.pe_model import run_array
 from ppsim.validation.references import pe_level
@@ -191,23 +191,32 @@ def test_a_law_of_one_cycle_more_would_be_noticed(m, k, n, rows, cols):
 
 
 def test_the_reference_holds_and_would_notice_other_laws(monkeypatch):
-    names = ["compute cycles", "operand reads", "partial-sum traffic", "right elements of the product"]
+    traffic = ["input reads", "weight reads", "partial-sum writes", "partial-sum reads"]
     checks = list(pe_level.checks())
-    assert [check.compared for check in checks] == names
+    assert [check.compared for check in checks] == ["compute cycles", *traffic, "right elements of the product"]
     for check in checks:
         assert check.holds
         assert check.max == check.max_bound == 0
         assert len({case.name for case in check.cases}) == len(check.cases) >= 200
 
-    def one_read_more(*shape):
-        traffic = operand_traffic(*shape)
-        return replace(traffic, weight_reads=traffic.weight_reads + 1, sum_reads=traffic.sum_reads + 1)
+    def one_more(*shape):
+        found = operand_traffic(*shape)
+        return replace(found, **{name: getattr(found, name) + 1 for name in asdict(found)})
 
     monkeypatch.setattr(pe_level, "compute_cycles", lambda *shape: ppsim.compute_cycles(*shape) - 1)
-    monkeypatch.setattr(pe_level, "operand_traffic", one_read_more)
-    wrong = list(pe_level.checks())
-    assert [check.holds for check in wrong] == [False, False, False, True]
-    assert all(case.error > 0 for check in wrong[:3] for case in check.cases)
+    monkeypatch.setattr(pe_level, "operand_traffic", one_more)
+    *wrong, right = pe_level.checks()
+    assert right.holds
+    assert all(case.error > 0 for check in wrong for case in check.cases)
+
+
+def test_the_reference_would_notice_counts_that_are_exchanged(monkeypatch):
+    def exchanged(*shape):
+        found = operand_traffic(*shape)
+        return OperandTraffic(found.weight_reads, found.input_reads, found.sum_reads, found.sum_writes)
+
+    monkeypatch.setattr(pe_level, "operand_traffic", exchanged)
+    assert [check.holds for check in pe_level.checks()] == [True, False, False, False, False, True]
 
 
 def wrong_products(kinds: tuple[tuple[str, bool], ...]) -> list[tuple[str, bool]]:

@@ -14,13 +14,14 @@ from ppsim.validation.numbers import table
 from ppsim.validation.page import page
 from ppsim.validation.references import REFERENCES, tpu_v1, tpu_v4
 from ppsim.validation.wording import bound_of, percent, summary, verdict
+from ppsim.validation.yardstick import yardsticks
 
 PAGE = Path(__file__).parents[2] / "docs" / "fidelity.md"
 
 
 @pytest.fixture(scope="module")
 def checks() -> tuple[Check, ...]:
-    return ppsim.validate()
+    return ppsim.validate().checks
 
 
 def check(*pairs: tuple[float, float], **bounds: float) -> Check:
@@ -37,24 +38,24 @@ def test_what_is_compared(checks):
     cases = {(c.reference, c.compared): len(c.cases) for c in checks}
     assert cases[tpu_v4.NAME, "repeated runs, all sizes"] == 771
     assert sum(n for (name, _), n in cases.items() if name == tpu_v4.NAME) == 771 + 1033
-    assert {n for (name, _), n in cases.items() if name == "SCALE-Sim v3"} == {72}
-    assert min(n for (name, _), n in cases.items() if name == "PE-level model") >= 200
+    assert {n for (name, _), n in cases.items() if name == "scale-sim"} == {72}
+    assert min(n for (name, _), n in cases.items() if name == "pe-level") >= 200
     bounds = {(c.reference, c.compared): (c.mean_bound, c.max_bound) for c in checks}
-    exact = {"PE-level model", "SCALE-Sim v3", "ASTRA-sim", "worked by hand", "floors"}
+    exact = {"pe-level", "scale-sim", "astra-sim", "by-hand", "floors"}
     assert {bound for (name, _), bound in bounds.items() if name in exact} == {(None, 0)}
     v4 = [bound for (name, what), bound in bounds.items() if name == tpu_v4.NAME and what.startswith("repeated")]
     assert v4 == [(0.07, None), *[(0.10, None)] * 4]
     assert bounds[tpu_v1.NAME, "MLP0"] == (None, 0.15)
-    assert bounds["analytic TETRIS", "cycles of unpruned layers"] == (None, 0.02)
-    assert bounds["analytic block-diagonal", "reduction of dynamic energy"] == (None, 0.05)
-    assert bounds["cycle-stepped NPU", "cycles of a layer"] == (None, 0.025)
-    assert {bound for (name, _), bound in bounds.items() if name == "DRAMsim3"} == {(None, 0.05)}
-    assert len({c.reference for c in checks}) == len(REFERENCES) + 1  # one of them has two
+    assert bounds["analytic", "cycles of unpruned layers, TETRIS"] == (None, 0.02)
+    assert bounds["analytic", "dynamic energy saved by diagonal blocks"] == (None, 0.05)
+    assert bounds["npu", "cycles of a fully connected layer"] == (None, 0.025)
+    assert {bound for (name, _), bound in bounds.items() if name == "dramsim3"} == {(None, 0.05)}
+    assert list(dict.fromkeys(c.reference for c in checks)) == list(REFERENCES)  # names are those of the table
 
 
 def test_the_page_is_what_is_computed(checks):
     """Written by `ppsim validate --page docs/fidelity.md`."""
-    assert PAGE.read_text(encoding="utf-8") == page(checks, limits(checks))
+    assert PAGE.read_text(encoding="utf-8") == page(checks, limits(checks), yardsticks())
 
 
 def test_another_system_would_be_noticed():
@@ -93,7 +94,10 @@ def test_errors_and_bounds():
     assert check((0, 1)).max == float("inf")
     assert not check((0, 1), max_bound=1e9).holds
     assert check((0, 1)).to_dict()["max_error"] is None
-    assert not check((1, float("nan")), max_bound=1).holds
+    for nan in ((1, float("nan")), (float("nan"), 1)):
+        assert not check(nan, (1, 1), max_bound=1).holds
+        assert not check((1, 1), nan, max_bound=1).holds
+    assert not check((10**17, 10**17 + 1), max_bound=0).holds
     with pytest.raises(ValueError, match="somebody: something: no cases"):
         check()
 
@@ -115,6 +119,16 @@ def test_words():
 
 
 def test_one_reference_alone():
-    assert {c.reference for c in ppsim.validate(only=["scale-sim"])} == {"SCALE-Sim v3"}
+    for only in ("scale-sim", ["scale-sim"], ("scale-sim", "scale-sim")):
+        assert [c.reference for c in ppsim.validate(only).checks] == ["scale-sim"] * 4
     with pytest.raises(ppsim.InputError, match=r"reference 'scalesim' is unknown; known: pe-level, scale-sim, tpu-v4"):
         ppsim.validate(only=["scale-sim", "scalesim"])
+
+
+def test_a_validation_in_python():
+    found = ppsim.validate("npu")
+    assert found.holds
+    assert repr(found) == "1 of 1 bounds hold; rows without a bound are reported only."
+    frame = found.to_frame()
+    assert frame[["reference", "expected", "unit", "holds"]].values.tolist() == [["npu", 133_680, "cycles", True]]
+    assert found.to_dict()["checks"][0]["cases"][0]["error"] == frame["error"][0]

@@ -14,7 +14,10 @@ from ppsim.errors import InputError
 
 def validate(
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="REFERENCE", help="This reference alone; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--only", metavar="REFERENCE", help="One reference alone, as the table calls it; may be repeated."
+        ),
     ] = None,
     page: Annotated[
         Path | None, typer.Option("--page", metavar="FILE", help="Write the whole report, as Markdown.")
@@ -32,25 +35,28 @@ def validate(
     from ppsim.validation.page import page as written
     from ppsim.validation.validate import validate as run
     from ppsim.validation.wording import summary
+    from ppsim.validation.yardstick import yardsticks
 
     check_json(json)
     check_distinct([], [page, json])
     if page is not None:
         if only:
             raise InputError("--page is about all references; leave --only out")
+        if str(page) == "-":
+            raise InputError("--page -: give the name of a file")
         check_file(page)
     console = console_for(json)
     with progress("comparing") as report:
-        checks = run(only, report)
-    write_json(json, {"checks": [check.to_dict() for check in checks], "holds": all(c.holds for c in checks)})
-    print_page(console, tables.validation_table(checks))
+        found = run(only, report)
+    write_json(json, found.to_dict())
+    print_page(console, tables.validation_table(found.checks))
     console.print()
-    for line in summary(checks):
+    for line in summary(found.checks):
         say(console, line)
     if page is not None:
         with progress("looking for the size of what is not modelled"):
-            text = written(checks, limits(checks))
+            text = written(found.checks, limits(found.checks), yardsticks())
         write_bytes(page, text.encode())
         say(console, f"Written: {page}")
-    if not all(check.holds for check in checks):
+    if not found.holds:
         raise typer.Exit(1)

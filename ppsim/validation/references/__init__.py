@@ -25,6 +25,6 @@ REFERENCES: dict[str, Reference] = {
     "npu": npu.checks,
     "dramsim3": dram.checks,
     "astra-sim": links.checks,
-    "contention": contention.checks,
+    "by-hand": contention.checks,
     "floors": floors.checks,
 }

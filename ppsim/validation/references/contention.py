@@ -81,8 +81,8 @@ def checks() -> Iterator[Check]:
 
 
 def _check(compared: str, cases: Iterator[Case], setting: str) -> Check:
-    source = "worked out by hand, in the comments beside the numbers"
-    return Check("worked by hand", compared, tuple(cases), source, "formula", setting, max_bound=0)
+    source = "worked out by hand, in comments of ppsim/validation/references/contention.py"
+    return Check("by-hand", compared, tuple(cases), source, "formula", setting, max_bound=0)
 
 
 def _crossing() -> Iterator[Case]:

@@ -52,7 +52,7 @@ def checks() -> Iterator[Check]:
 
 
 def _check(compared: str, what: str, cases: list[Case]) -> Check:
-    return Check("DRAMsim3", compared, tuple(cases), SOURCE, "simulated", SETTING.format(what), max_bound=0.05)
+    return Check("dramsim3", compared, tuple(cases), SOURCE, "simulated", SETTING.format(what), max_bound=0.05)
 
 
 class _Measured:

@@ -40,9 +40,9 @@ UP_TO = {"bert_base": "norm2_0"}
 SEVERAL = 4
 
 FLOORS = {
-    "DRAM": "DRAM bytes over bandwidth",
-    "arrays": "MACs over the peak of the arrays",
-    "links": "link bytes over bandwidth",
+    "DRAM": "never faster than DRAM bytes allow",
+    "arrays": "never faster than MACs allow",
+    "links": "never faster than link bytes allow",
 }
 
 

@@ -52,7 +52,7 @@ def checks() -> Iterator[Check]:
         last = max(arrivals(ACCELERATORS, links, sends).values())
         cases.append(Case(f"{name}, {switching}", expected, last, "ns"))
     yield Check(
-        "ASTRA-sim",
+        "astra-sim",
         "arrival of messages",
         tuple(cases),
         "constants in the tests of its analytical network back end: 1 MiB over links of 50 GiB/s and 500 ns",

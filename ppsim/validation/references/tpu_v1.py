@@ -19,9 +19,13 @@ from ppsim.workload.graph import LayerGraph
 from ppsim.workload.layer import Layer
 from ppsim.workload.layers import Conv, Flatten, Linear, Pool
 
-NAME = "TPU v1, published"
+NAME = "tpu-v1"
 SOURCE = "Jouppi et al., ISCA 2017, Tables 1 and 3, as quoted by others"
-SETTING = "system tpu-v1, 1 accelerator; shapes of layers assumed; weights cold, no host, no vector layers"
+SETTING = (
+    "system tpu-v1, 1 accelerator; weights cold, no host, no vector layers. Shapes of layers are not published: here "
+    "they have the published numbers of weights and layers and uses of a weight, and are otherwise equal. MLP0, five "
+    "fully connected layers, leaves least to assume and is held to a bound; the others are reported"
+)
 HELD = "MLP0"
 #: fully connected layers of the recurrent networks; their other layers are vector work that is left out
 RECURRENT = {"LSTM0": 24, "LSTM1": 37}
