@@ -270,12 +270,5 @@ def closed_form_table(values: Mapping[str, Any]) -> Group:
 
 def validation_table(checks: Sequence[Check]) -> Group:
     """Each check with its errors, its bound, and whether it holds."""
-    heads = ("against", "what is compared", "expected is", "cases", "mean\nerror", "max.\nerror", "bound", "")
-    rows = []
-    for check in checks:
-        errors = wording.percent(check.mean), wording.percent(check.max)
-        cases = f"{len(check.cases):,}"
-        verdict = wording.verdict(check)
-        about = check.reference, check.compared, check.confidence, cases
-        rows.append((*about, *errors, wording.bound_of(check), verdict))
-    return titled("Errors of ppsim", table(heads, rows, left=(0, 2, 6, 7), words=(1,)))
+    heads = [head.replace(" error", "\nerror") for head in wording.HEADS]
+    return titled("Errors of ppsim", table(heads, map(wording.row, checks), left=(0, 2, 6, 7), words=(1,)))

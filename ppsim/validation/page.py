@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 
+from ppsim.validation import wording
 from ppsim.validation.contract import Case, Check
 from ppsim.validation.limits import Limit
 from ppsim.validation.references import tpu_v4
-from ppsim.validation.wording import bound_of, percent, verdict
+from ppsim.validation.wording import percent
 
 #: a check of up to so many cases is printed whole; of others, the worst
 FEW, WORST = 8, 3
@@ -22,7 +23,7 @@ def page(checks: tuple[Check, ...], limits: Iterable[Limit], yardsticks: Iterabl
         .joinpath("fidelity.md")
         .read_text(encoding="utf-8")
         .format(
-            table=_table(checks),
+            table=_rows(wording.HEADS, map(wording.row, checks)),
             details="\n".join(_details(checks)),
             launch_us=f"{system.launch_us:g}",
             parameters=_rows(
@@ -42,16 +43,6 @@ def _rows(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     """A Markdown table; an upright bar would end a cell."""
     lines = [heads, ("---",) * len(heads), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
-
-
-def _table(checks: tuple[Check, ...]) -> str:
-    heads = "against", "what is compared", "expected is", "cases", "mean error", "max. error", "bound", "verdict"
-    rows = []
-    for check in checks:
-        errors = percent(check.mean), percent(check.max)
-        about = check.reference, check.compared, check.confidence, f"{len(check.cases):,}"
-        rows.append((*about, *errors, bound_of(check), verdict(check)))
-    return _rows(heads, rows)
 
 
 def _details(checks: tuple[Check, ...]) -> Iterator[str]:

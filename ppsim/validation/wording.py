@@ -29,6 +29,16 @@ def verdict(check: Check) -> str:
     return ("held" if check.holds else "BROKEN") if check.bounded else "-"
 
 
+#: of the table of checks
+HEADS = ("against", "what is compared", "expected is", "cases", "mean error", "max. error", "bound", "verdict")
+
+
+def row(check: Check) -> tuple[str, ...]:
+    """A check in the table."""
+    about = check.reference, check.compared, check.confidence, f"{len(check.cases):,}"
+    return *about, percent(check.mean), percent(check.max), bound_of(check), verdict(check)
+
+
 def summary(checks: tuple[Check, ...]) -> list[str]:
     """How many bounds hold, and the worst case of each that does not."""
     bounded = [check for check in checks if check.bounded]
