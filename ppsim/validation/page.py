@@ -9,7 +9,6 @@ from ppsim.validation import wording
 from ppsim.validation.contract import Case, Check
 from ppsim.validation.limits import Limit
 from ppsim.validation.references import tpu_v4
-from ppsim.validation.wording import percent
 
 #: a check of up to so many cases is printed whole; of others, the worst
 FEW, WORST = 8, 3
@@ -72,7 +71,7 @@ def _shown(check: Check) -> list[Case]:
 def _case(check: Check, case: Case) -> tuple[str, ...]:
     few = len(check.cases) <= FEW
     compared = check.compared if few else f"{check.compared}: worst of {len(check.cases)}"
-    return compared, case.name, _number(case.expected), _number(case.modelled), case.unit, percent(case.error)
+    return compared, case.name, _number(case.expected), _number(case.modelled), case.unit, wording.percent(case.error)
 
 
 def _number(value: float) -> str:

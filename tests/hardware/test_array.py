@@ -1,8 +1,6 @@
 """The laws of the array: against SCALE-Sim v3, against an explicit walk over folds, and as properties."""
 
-import csv
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +9,9 @@ from hypothesis import strategies as st
 
 import ppsim
 from ppsim.hardware.array import ArraySpec, operand_traffic
+from ppsim.validation.numbers import table
 
 DATAFLOWS = ("os", "ws", "is")
-TABLE = Path(ppsim.__file__).parent / "validation" / "numbers" / "scalesim_v3.csv"
 
 sizes = st.integers(1, 200)
 sides = st.integers(1, 20)
@@ -22,8 +20,7 @@ stationary = st.sampled_from(("ws", "is"))
 
 
 def scalesim() -> list[dict[str, str]]:
-    lines = TABLE.read_text(encoding="utf-8").splitlines()
-    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    return table("scalesim_v3")
 
 
 def shape(row: dict[str, str]) -> tuple[int, int, int, int, int]:

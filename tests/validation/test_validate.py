@@ -74,9 +74,8 @@ def test_another_system_would_be_noticed():
 
 def test_the_applications_have_the_published_weights():
     for row in table("tpu_v1"):
-        weights = 1e6 * float(row["weights_m"])
-        _, net = tpu_v1.network(row["app"], int(row["batch"]), round(weights), float(row["ops_per_byte"]))
-        assert net.weights == pytest.approx(weights, rel=0.05)
+        _, net = tpu_v1.network(row)
+        assert net.weights == pytest.approx(1e6 * float(row["weights_m"]), rel=0.05)
         uses = net.macs / net.weights
         assert uses == pytest.approx(float(row["ops_per_byte"]), rel=0.06), row["app"]
 

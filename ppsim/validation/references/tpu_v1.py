@@ -36,24 +36,23 @@ def checks() -> Iterator[Check]:
     system = load_system("tpu-v1", accelerators=1)
     cases: dict[str, Case] = {}
     for row in table("tpu_v1"):
-        name, batch = row["app"], int(row["batch"])
-        shapes, net = network(name, batch, round(1e6 * float(row["weights_m"])), float(row["ops_per_byte"]))
+        shapes, net = network(row)
         result = simulate(net, system)
         tops = 2 * result.macs / result.seconds / 1e12
-        cases[name] = Case(f"{name}: {shapes}, batch {batch}", float(row["tops"]), tops, "TOPS")
+        cases[net.name] = Case(f"{net.name}: {shapes}, batch {net.batch}", float(row["tops"]), tops, "TOPS")
     others = tuple(case for name, case in cases.items() if name != HELD)
     yield Check(NAME, HELD, (cases[HELD],), SOURCE, "unverified", SETTING, max_bound=0.15)
     yield Check(NAME, "the other five applications", others, SOURCE, "unverified", SETTING)
 
 
-def network(name: str, batch: int, weights: int, uses: float) -> tuple[str, LayerGraph]:
-    """What is assumed of an application, in words and as a network; `uses` are those of a weight in a batch."""
+def network(row: dict[str, str]) -> tuple[str, LayerGraph]:
+    """What is assumed of the application in a row of the table, in words and as a network."""
+    name, batch, count = row["app"], int(row["batch"]), int(row["layers"])
+    weights, uses = 1e6 * float(row["weights_m"]), float(row["ops_per_byte"])
     if name == "CNN0":
-        channels, side = isqrt(round(weights / (16 * 9))), isqrt(round(uses / batch))
-        layers = _convolutions(16, channels)
-        return f"16 x conv 3x3 of {channels} channels, {side}x{side}", _graph(
-            name, (channels, side, side), layers, batch
-        )
+        channels, side = isqrt(round(weights / (count * 9))), isqrt(round(uses / batch))
+        words = f"{count} x conv 3x3 of {channels} channels, {side}x{side}"
+        return words, _graph(name, (channels, side, side), _convolutions(count, channels), batch)
     if name == "CNN1":  # 72 convolutions and four fully connected layers, which are taken to hold 15 % of the weights
         channels, side = isqrt(round(0.85 * weights / (72 * 9))), isqrt(round(uses / batch / 0.85))
         width = isqrt(round(0.15 * weights / 4))
@@ -61,7 +60,7 @@ def network(name: str, batch: int, weights: int, uses: float) -> tuple[str, Laye
         layers += [Flatten(name="flatten"), *_fully_connected(4, width)]
         words = f"72 x conv 3x3 of {channels} channels, {side}x{side}, then 4 fully connected to {width}"
         return words, _graph(name, (channels, side, side), layers, batch)
-    count = RECURRENT.get(name, {"MLP0": 5, "MLP1": 4}.get(name, 1))
+    count = RECURRENT.get(name, count)
     width = isqrt(round(weights / count))
     return f"{count} x {width}x{width}", _graph(name, (width,), _fully_connected(count, width), batch)
 
