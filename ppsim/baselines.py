@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from ppsim.analysis.comparison import Comparison, Factors
 from ppsim.analysis.result import Result, combined
@@ -27,6 +28,8 @@ from ppsim.workload.sparsity import DENSE
 NETWORK, PRUNED_LAYERS = "network", "pruned-layers"
 Network = LayerGraph | PartitionedGraph
 Networks = Sequence[Network]
+#: simulates networks that run one after the other on a system
+Run = Callable[[Networks, System], Result]
 
 
 def iso_resources(system: System) -> System:
@@ -69,7 +72,10 @@ def _anywhere_stored(nets: Networks) -> list[Network]:
 
 def _together(nets: Networks) -> list[Network]:
     """All parts on the one accelerator there is."""
-    return [replace(net, placement=None) if isinstance(net, PartitionedGraph) else net for net in nets]
+    return [
+        replace(net, placement=None) if isinstance(net, PartitionedGraph) and net.placement is not None else net
+        for net in nets
+    ]
 
 
 def _same(system: System) -> System:
@@ -110,40 +116,42 @@ def compare(net: Network, system: System, engine: str = "auto", baselines: Seque
     The pruned layers alone are a run of their own, whose inputs lie in the DRAM of the accelerators that own them.
     Raises InputError for an unknown baseline.
     """
-    whole = explained([net], system, NETWORK, engine, baselines)
+    run = partial(in_turn, engine=engine)
+    whole = explained([net], system, NETWORK, baselines, run)
     if not isinstance(net, PartitionedGraph) or not net.layers:
         return whole
-    return replace(whole, pruned_layers=explained(net.stretches(), system, PRUNED_LAYERS, engine, baselines))
+    return replace(whole, pruned_layers=explained(net.stretches(), system, PRUNED_LAYERS, baselines, run))
+
+
+def in_turn(nets: Networks, system: System, engine: str = "auto") -> Result:
+    """Networks that run one after the other, as one result."""
+    return combined([simulate(net, system, engine) for net in nets])
 
 
 def explained(
-    nets: Networks, system: System, scope: str, engine: str = "auto", baselines: Sequence[str] | None = None
+    nets: Networks, system: System, scope: str, baselines: Sequence[str] | None = None, run: Run = in_turn
 ) -> Comparison:
     """`against_baselines`, and what the speedup is made of: up to two more runs of the networks."""
     names = dict.fromkeys([*FEWEST, *(applicable(nets, system) if baselines is None else baselines)])
-    comparison = against_baselines(nets, system, scope, engine, tuple(names))
-    return replace(comparison, factors=_factors(comparison, nets, system, engine))
+    comparison = against_baselines(nets, system, scope, tuple(names), run)
+    return replace(comparison, factors=_factors(comparison, nets, system, run))
 
 
 def against_baselines(
-    nets: Networks, system: System, scope: str, engine: str = "auto", baselines: Sequence[str] = FEWEST
+    nets: Networks, system: System, scope: str, baselines: Sequence[str] = FEWEST, run: Run = in_turn
 ) -> Comparison:
-    """Networks that run one after the other, and their baselines."""
+    """Networks that run one after the other, and their baselines; `run` simulates them, or knows the result."""
     for name in baselines:
         if name not in BASELINES:
             raise InputError(f"baseline {name!r} is unknown; accepted: {', '.join(BASELINES)}")
     results = {}
     for name in baselines:
         networks, on = BASELINES[name]
-        results[name] = _run_all(networks(nets), on(system), engine)
-    return Comparison(_run_all(nets, system, engine), results, scope)
+        results[name] = run(networks(nets), on(system))
+    return Comparison(run(nets, system), results, scope)
 
 
-def _run_all(nets: Networks, system: System, engine: str) -> Result:
-    return combined([simulate(net, system, engine) for net in nets])
-
-
-def _factors(comparison: Comparison, nets: Networks, system: System, engine: str) -> Factors:
+def _factors(comparison: Comparison, nets: Networks, system: System, run: Run) -> Factors:
     """Split the loss in a fixed order: with links that take no time, then with private channels too, then the rest."""
     single = comparison.baselines["single-pruned"].seconds
 
@@ -156,8 +164,8 @@ def _factors(comparison: Comparison, nets: Networks, system: System, engine: str
         ideal = replace(system, interconnect=replace(system.interconnect, ideal=True))
         alone = replace(ideal, dram=replace(system.dram, sharing="private"))
         actual = efficiency(comparison.result.seconds)
-        linked = efficiency(_run_all(nets, ideal, engine).seconds)
-        private = efficiency(_run_all(nets, alone, engine).seconds) if system.dram_shared else linked
+        linked = efficiency(run(nets, ideal).seconds)
+        private = efficiency(run(nets, alone).seconds) if system.dram_shared else linked
     return Factors(
         pruning=comparison.baselines["single-dense"].seconds / single,
         parallelism=system.accelerators,

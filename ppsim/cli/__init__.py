@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from ppsim import __version__
-from ppsim.cli.commands import accuracy, gemm, import_, prune, reproduce, run, validate, zoo
+from ppsim.cli.commands import accuracy, gemm, import_, prune, reproduce, run, sweep, validate, zoo
 from ppsim.errors import InputError
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ for command in (
     gemm.gemm,
     import_.import_,
     prune.prune,
+    sweep.sweep,
     accuracy.accuracy,
     validate.validate,
     zoo.list_,

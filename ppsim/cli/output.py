@@ -104,12 +104,24 @@ def print_assumptions(console: Console, lines: Sequence[str]) -> None:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr while something long runs, if somebody is there to see it."""
+def progress(what: str, unit: str | None = None) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr while something long runs, if somebody is there to see it.
+
+    Where what is done has a `unit`, the bar shows how many there are, and how many in a second.
+    """
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import MofNCompleteColumn, Progress, ProgressColumn, Task
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """Units in a second."""
+
+        def render(self, task: Task) -> Text:
+            """Nothing before it is known."""
+            return Text("" if task.speed is None else f"{task.speed:,.0f} {unit}/s")
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    columns = Progress.get_default_columns() + ((MofNCompleteColumn(), Rate()) if unit else ())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

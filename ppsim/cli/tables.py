@@ -12,6 +12,9 @@ from ppsim.cli.quantities import energy, percent, prefix_of, short, si, times
 from ppsim.validation import wording
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
     from ppsim.analysis.comparison import Comparison
     from ppsim.analysis.result import Result
     from ppsim.analysis.uncertainty import Interval, Uncertainty
@@ -272,3 +275,22 @@ def validation_table(checks: Sequence[Check]) -> Group:
     """Each check with its errors, its bound, and whether it holds."""
     heads = [head.replace(" error", "\nerror") for head in wording.HEADS]
     return titled("Errors of ppsim", table(heads, map(wording.row, checks), left=(0, 2, 6, 7), words=(1,)))
+
+
+def sweep_table(frame: pd.DataFrame, paths: Sequence[str]) -> Table:
+    """The points of a sweep that are best in something: time, energy, their product, speedup for each accelerator."""
+    best = {
+        "fastest": frame["seconds"],
+        "least energy": frame["energy_pj"],
+        "least energy x time": frame["energy_pj"] * frame["seconds"],
+        "most speedup an accelerator": -frame["speedup"] / frame["accelerators"],
+    }
+    rows = []
+    for name, value in best.items():
+        row = frame.loc[value.idxmin()]
+        numbers = (si(row["seconds"], "s"), energy(row["energy_pj"], row["energy_unit"]))
+        gains = (times(row["speedup"]), times(row["energy_reduction"]))
+        settings = tuple(f"{row[path]:g}" if isinstance(row[path], float) else str(row[path]) for path in paths)
+        rows.append((name, str(row["point"]), *settings, *numbers, *gains))
+    heads = ("best", "point", *(path.rpartition(".")[2] for path in paths), "time", "energy", "speedup", "less energy")
+    return table(heads, rows, left=(0,))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, TypeAlias, Union
+from typing import Annotated, Any, TypeAlias, Union
 
 from annotated_types import MinLen
 from pydantic import Field
 
-from ppsim.documents import locate, read, validate
+from ppsim.documents import locate, read, set_path, validate
 from ppsim.errors import InputError
 from ppsim.specification import Specification
 from ppsim.workload.graph import LayerGraph
@@ -32,13 +34,20 @@ class WorkloadDocument(Specification):
     description: str = ""
 
 
-def load_workload(name: str, batch: int = 1, bits: int | None = None, sequence: int | None = None) -> LayerGraph:
+def load_workload(
+    name: str,
+    batch: int = 1,
+    bits: int | None = None,
+    sequence: int | None = None,
+    set: Mapping[str, Any] | None = None,
+) -> LayerGraph:
     """The network called `name`, or in the file of that path, for `batch` inputs of `bits` bits (None: the system's).
 
-    `sequence` is the number of positions of a network over sequences; None takes the document's.
+    `sequence` is the number of positions of a network over sequences; None takes the document's. `set` changes any
+    field of the document by its path, as in {"layers.fc1.out_features": 1024}; layers go by their names.
     Raises InputError naming the file, the key and the accepted values.
     """
-    return _network(str(name))[0].for_run(batch, bits, sequence)
+    return _network(str(name), json.dumps(dict(set or {})))[0].for_run(batch, bits, sequence)
 
 
 def described_workload(name: str) -> tuple[LayerGraph, str]:
@@ -47,9 +56,12 @@ def described_workload(name: str) -> tuple[LayerGraph, str]:
 
 
 @lru_cache(maxsize=64)
-def _network(name: str) -> tuple[LayerGraph, str]:
+def _network(name: str, settings: str = "{}") -> tuple[LayerGraph, str]:
     path = locate(name, WORKLOADS, "workload")
-    document = validate(WorkloadDocument, read(path, FORMAT), str(path))
+    content = read(path, FORMAT)
+    for place, value in json.loads(settings).items():
+        set_path(content, place, value, str(path))
+    document = validate(WorkloadDocument, content, str(path))
     try:
         return LayerGraph(document.name, document.input, document.layers), document.description
     except InputError as error:

@@ -16,7 +16,7 @@ import pytest
 
 import ppsim
 from ppsim.analysis.figures import DPI, TIMES
-from ppsim.explore import executors
+from ppsim.explore.executors import processes
 from ppsim.explore.assumptions import (
     DATAFLOWS,
     PAPER_ENERGY_REDUCTION,
@@ -409,7 +409,7 @@ def test_without_processes_it_runs_in_one(monkeypatch: pytest.MonkeyPatch) -> No
     def refuse(*_: object, **__: object) -> None:
         raise OSError(11, "no more processes")
 
-    monkeypatch.setattr(executors, "ProcessPoolExecutor", refuse)
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", refuse)
     with pytest.warns(RuntimeWarning, match="no more processes"):
         assert run_all([partial(divmod, 9, 4), partial(divmod, 8, 4)], 2) == [(2, 1), (2, 0)]
 

@@ -1,0 +1,82 @@
+"""`ppsim sweep`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ppsim.cli.options import Jobs, JsonFile
+from ppsim.cli.output import check_json, console_for, print_page, progress, say, write_json
+from ppsim.errors import InputError
+
+if TYPE_CHECKING:
+    from ppsim.explore.executors import Executor
+    from ppsim.explore.sweep.sweep import Sweep
+
+#: folder that sweeps go to, each under the name of its specification
+RESULTS = Path("results")
+
+
+def sweep(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="File of the sweep: axes over a workload and a system.")],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Folder for the results.  [default: results/SPEC]")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished sweep in that folder.")] = False,
+    jobs: Jobs = None,
+    dask: Annotated[
+        str | None,
+        typer.Option("--dask", metavar="ADDRESS|local", help="Run on the Dask cluster there, or on one started here."),
+    ] = None,
+    json: JsonFile = None,
+) -> None:
+    """Simulate many design points, each kept at once.
+
+    A point that cannot be simulated is a row with its error. ppsim plot and ppsim report show the results.
+    """
+    import ppsim
+    from ppsim.cli import tables
+
+    check_json(json)
+    place = RESULTS / spec.stem if out is None else out
+    with progress(f"sweeping {spec.name}", unit="points") as report:
+        run = ppsim.sweep(spec, place, resume, _executor(jobs, dask), report)
+        try:
+            frame = run.to_frame()
+        except KeyboardInterrupt:
+            _say_what_is_kept(run, spec, place)
+            raise
+    write_json(json, {"rows": frame.astype(object).where(frame.notna(), None).to_dict("records")})
+    console = console_for(json)
+    failed = frame["error"].notna()
+    errors = f", {failed.sum():,} of them failed" if failed.any() else ""
+    say(console, f"{len(frame):,} points{errors}: {place}")
+    console.print()
+    if not failed.all():
+        print_page(console, tables.sweep_table(frame[~failed], run.spec.paths))
+    for error, count in frame["error"].value_counts().head(5).items():
+        say(console, f"Failed, {count:,} points: {error}")
+    console.print()
+    say(console, f"Next: ppsim plot {place}; ppsim report {place} -o report.html")
+
+
+def _executor(jobs: int | None, dask: str | None) -> Executor:
+    import ppsim
+
+    if dask is not None:
+        if jobs is not None and dask != "local":
+            raise InputError("-j says how many processes there are here; a cluster at an address has its own")
+        return ppsim.Dask(dask) if jobs is None else ppsim.Dask(dask, jobs)
+    if jobs == 1:
+        return ppsim.Serial()
+    return ppsim.Processes() if jobs is None else ppsim.Processes(jobs)
+
+
+def _say_what_is_kept(run: Sweep, spec: Path, place: Path) -> None:
+    print(
+        f"{run.done:,} of {len(run):,} points are kept in {place}; go on with: ppsim sweep {spec} -o {place} --resume",
+        file=sys.stderr,
+    )

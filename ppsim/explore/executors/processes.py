@@ -1,0 +1,146 @@
+"""Tasks on several processes of this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import warnings
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from multiprocessing import get_context, parent_process
+from threading import Thread
+from typing import Any, TypeVar
+
+from ppsim.errors import InputError
+from ppsim.explore.executors.contract import Handful, Lost
+from ppsim.explore.executors.pace import AHEAD, Pace, in_turn
+from ppsim.explore.executors.serial import Serial
+
+T = TypeVar("T")
+#: how often a task is tried whose process dies
+TRIES = 2
+
+
+def processors() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Runs tasks on `jobs` processes, as many as there are processors by default; put long tasks first.
+
+    With one job they run here, one after the other; so they do, with a warning, where processes cannot be started, as
+    in a script that calls for them outside `if __name__ == "__main__":`. When a process dies, tasks that it may have
+    died of are tried again, one at a time. Raises InputError for a number of jobs below 1.
+    """
+
+    jobs: int = field(default_factory=processors)
+
+    def __post_init__(self) -> None:
+        """Reject a number of jobs below 1."""
+        if self.jobs < 1:
+            raise InputError(f"jobs must be at least 1, got {self.jobs}")
+
+    def run(self, tasks: Sequence[Callable[[], T]]) -> Iterator[Handful[T]]:
+        """(number, result) of each task, as they finish."""
+        waiting, suspects = deque(range(len(tasks))), deque[int]()
+        jobs = min(self.jobs, len(tasks))
+        try:
+            while jobs > 1 and waiting:
+                yield from _shared_out(tasks, waiting, suspects, jobs)
+                yield from _one_by_one(tasks, suspects)
+        except _NoProcesses as error:
+            warnings.warn(f"no further processes to be had ({error}); running in one", RuntimeWarning, stacklevel=2)
+        here = [*suspects, *waiting]
+        for handful in Serial().run([tasks[number] for number in here]):
+            yield [(here[number], result) for number, result in handful]
+
+
+class _NoProcesses(Exception):  # noqa: N818
+    """Processes cannot be started."""
+
+
+def _shared_out(
+    tasks: Sequence[Callable[[], T]], waiting: deque[int], suspects: deque[int], jobs: int
+) -> Iterator[Handful[T]]:
+    """Results of the tasks that wait. Ends early when a process dies: tasks under way then are `suspects`."""
+    pool, pace = _pool(jobs), Pace(waiting, jobs)
+    under_way: dict[Future[tuple[float, list[T]]], list[int]] = {}
+    try:
+        while waiting or under_way:
+            while waiting and len(under_way) < AHEAD * jobs:
+                numbers = pace.take()
+                try:
+                    under_way[pool.submit(in_turn, [tasks[number] for number in numbers])] = numbers
+                except BrokenProcessPool:
+                    pace.give_back(numbers)
+                    raise
+            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                seconds, results = future.result()
+                numbers = under_way.pop(future)
+                pace.took(seconds, len(numbers))
+                yield list(zip(numbers, results, strict=True))
+    except BrokenProcessPool:
+        for future, numbers in under_way.items():
+            if future.done() and not future.cancelled() and future.exception() is None:
+                yield list(zip(numbers, future.result()[1], strict=True))
+            else:
+                suspects.extend(numbers)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _one_by_one(tasks: Sequence[Callable[[], T]], suspects: deque[int]) -> Iterator[Handful[T]]:
+    """Results of tasks under suspicion: a process at a time, so that it is known which task it died of."""
+    deaths: Counter[int] = Counter()
+    while suspects:
+        pool = _pool(1)
+        try:
+            while suspects:
+                number = suspects[0]
+                result = pool.submit(tasks[number]).result()
+                suspects.popleft()
+                yield [(number, result)]
+        except BrokenProcessPool:
+            deaths[number] += 1
+            if deaths[number] == TRIES:
+                suspects.popleft()
+                yield [(number, Lost(f"its process died, {TRIES} times; not enough memory?"))]
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    """A pool that works: its first process is there."""
+    try:
+        # spawn: a fork would copy the locks of whatever threads the caller has (progress bars, numpy)
+        pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_serve_the_parent)
+    except (ImportError, NotImplementedError, OSError) as error:
+        raise _NoProcesses(error) from None
+    try:
+        pool.submit(_nothing).result()
+    except (BrokenProcessPool, OSError) as error:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise _NoProcesses(error) from None
+    return pool
+
+
+def _nothing() -> None:
+    """What a process does first."""
+
+
+def _serve_the_parent() -> None:
+    """Leave interrupts to the parent, and end with it: for work of a killed one, a process would wait for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _end_after(parent: Any) -> None:
+    parent.join()
+    os._exit(1)

@@ -1,0 +1,190 @@
+"""One design point: what its settings stand for, and the row of numbers it gives.
+
+A row is a function of the settings alone. Networks, systems and results that several points have in common are kept,
+which changes no number.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from ppsim.analysis.comparison import Comparison
+from ppsim.analysis.result import Result
+from ppsim.baselines import FEWEST, NETWORK, PRUNED_LAYERS, Network, Networks, explained, in_turn
+from ppsim.errors import InputError
+from ppsim.explore.setups import network_of, system_for
+from ppsim.explore.sweep.spec import RUN_FIELDS, SCOPES, Settings
+from ppsim.hardware.area import area_mm2
+from ppsim.hardware.energy import COMPONENTS
+from ppsim.hardware.system import System
+from ppsim.workload.partitioned import PartitionedGraph
+
+Row = dict[str, Any]
+#: column -> type, of what every row says of itself
+DESCRIPTION: Mapping[str, type] = {
+    "workload": str,
+    "system": str,
+    "scope": str,
+    "dram": str,
+    "accelerators": int,
+    "parts": int,
+    "batch": int,
+    "keep": float,
+}
+#: column -> type, of what is measured
+MEASURED: Mapping[str, type] = {
+    "cycles": int,
+    "seconds": float,
+    "energy_pj": float,
+    **{f"{component}_pj": float for component in COMPONENTS},
+    "energy_unit": str,
+    "macs": int,
+    "dram_bytes": int,
+    "link_bytes": int,
+    "peak_macs_per_s": float,
+    "dram_bytes_per_s": float,
+    "area_mm2": float,
+    "bound": str,
+    "baseline_seconds": float,
+    "baseline_energy_pj": float,
+    "speedup": float,
+    "energy_reduction": float,
+    "pruning": float,
+    "link_loss": float,
+    "dram_loss": float,
+    "imbalance_loss": float,
+}
+#: settings below this are fields of the workload's document
+OF_WORKLOAD = "workload."
+#: results a process keeps
+_KEPT = 256
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A design point as values: the networks that ran one after the other, their system, and the comparison."""
+
+    nets: tuple[Network, ...]
+    system: System
+    comparison: Comparison
+
+
+class _Known:
+    """Results by network and system, the latest `_KEPT` of them."""
+
+    def __init__(self) -> None:
+        self._results: OrderedDict[Any, tuple[Networks, Result]] = OrderedDict()
+
+    def run(self, nets: Networks, system: System) -> Result:
+        """`in_turn`, once for the same networks on an equal system. Networks are told apart by identity."""
+        key = (*map(id, nets), system)
+        if key in self._results:
+            self._results.move_to_end(key)
+        else:
+            # the networks stay with the result, so that no other one gets the identity of one of them
+            self._results[key] = (nets, in_turn(nets, system))
+            if len(self._results) > _KEPT:
+                self._results.popitem(last=False)
+        return self._results[key][1]
+
+
+_known = _Known()
+
+
+def simulated(settings: Settings) -> Simulated:
+    """Simulate a design point against the unpruned network on one accelerator; raises InputError."""
+    nets, system = built(settings)
+    comparison = explained(nets, system, settings["scope"], FEWEST, _known.run)
+    return Simulated(nets, system, comparison)
+
+
+def built(settings: Settings) -> tuple[tuple[Network, ...], System]:
+    """The networks and the system of a design point; raises InputError."""
+    if settings["scope"] not in SCOPES:
+        raise InputError(f"scope={settings['scope']!r} is unknown; accepted: {', '.join(SCOPES)}")
+    of_network = ("workload", "batch", "sequence", "parts", "layers", "keep")
+    about_network = {name: settings.get(name) for name in of_network} | {
+        path: value for path, value in settings.items() if path.startswith(OF_WORKLOAD)
+    }
+    nets = _networks(json.dumps(about_network), settings["scope"])
+    fields = {
+        path: value for path, value in settings.items() if path not in RUN_FIELDS and not path.startswith(OF_WORKLOAD)
+    }
+    whole = _networks(json.dumps(about_network), NETWORK)[0]
+    return nets, system_for(whole, settings["system"], settings.get("accelerators"), fields)
+
+
+@lru_cache(maxsize=256)
+def _networks(about: str, scope: str) -> tuple[Network, ...]:
+    given = json.loads(about)
+    if scope == PRUNED_LAYERS:
+        (net,) = _networks(about, NETWORK)
+        if not isinstance(net, PartitionedGraph) or not net.layers:
+            raise InputError(f"scope {PRUNED_LAYERS}: no layer of {net.name} is cut; give parts")
+        return net.stretches()
+    settings = {path.removeprefix(OF_WORKLOAD): value for path, value in given.items() if path.startswith(OF_WORKLOAD)}
+    return (
+        network_of(
+            given["workload"],
+            1 if given["batch"] is None else given["batch"],
+            given["sequence"],
+            given["parts"],
+            given["layers"],
+            given["keep"],
+            settings,
+        ),
+    )
+
+
+def row_of(settings: Settings) -> Row:
+    """What a design point gives, a value for each column of `DESCRIPTION` and `MEASURED`; raises InputError."""
+    point = simulated(settings)
+    comparison, system = point.comparison, point.system
+    result, factors = comparison.result, comparison.factors
+    assert factors is not None
+    single = comparison.baselines["single-dense"]
+    cut = [net for net in point.nets if isinstance(net, PartitionedGraph)]
+    weights = sum(net.dense_weights for net in cut)
+    return {
+        "workload": settings["workload"],
+        "system": settings["system"],
+        "scope": comparison.scope,
+        "dram": result.dram,
+        "accelerators": result.accelerators,
+        "parts": result.parts,
+        "batch": result.batch,
+        "keep": sum(net.nonzeros for net in cut) / weights if weights else 1.0,
+        "cycles": result.cycles,
+        "seconds": result.seconds,
+        "energy_pj": result.energy_pj,
+        **{f"{component}_pj": result.energy[component] for component in COMPONENTS},
+        "energy_unit": result.energy_unit,
+        "macs": result.macs,
+        "dram_bytes": result.dram_bytes,
+        "link_bytes": result.link_bytes,
+        "peak_macs_per_s": float(system.peak_macs_per_s),
+        "dram_bytes_per_s": float(system.channels * system.dram.rate(1, 0)),
+        "area_mm2": area_mm2(system),
+        "bound": _bound(result),
+        "baseline_seconds": single.seconds,
+        "baseline_energy_pj": single.energy_pj,
+        "speedup": comparison.speedup,
+        "energy_reduction": comparison.energy_reduction,
+        "pruning": factors.pruning,
+        "link_loss": factors.link_loss,
+        "dram_loss": factors.dram_loss,
+        "imbalance_loss": factors.imbalance_loss,
+    }
+
+
+def _bound(result: Result) -> str:
+    """What bounds the layers that take most of the cycles together."""
+    cycles: dict[str, int] = {}
+    for layer in result.layers:
+        cycles[layer.bound] = cycles.get(layer.bound, 0) + layer.cycles
+    return max(cycles, key=lambda name: cycles[name])

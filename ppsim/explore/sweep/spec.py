@@ -1,0 +1,147 @@
+"""The specification of a sweep: a document, and the design points it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Gt, Le, MinLen
+
+from ppsim.baselines import NETWORK, PRUNED_LAYERS
+from ppsim.documents import dump, quote, read, validate
+from ppsim.errors import InputError
+from ppsim.explore.sweep.axes import Axis, axis_of
+from ppsim.explore.sweep.constraints import Constraint
+from ppsim.explore.sweep.sampling import SAMPLINGS
+from ppsim.explore.sweep.sampling.contract import Choices, Sampling
+from ppsim.specification import Specification
+
+FORMAT = "ppsim-sweep/1"
+#: what a run is made of; every other path is a field of the system, or of the workload's document below "workload."
+RUN_FIELDS = ("workload", "system", "scope", "layers", "parts", "keep", "batch", "sequence", "accelerators")
+SCOPES = (NETWORK, PRUNED_LAYERS)
+#: candidates that are drawn in a row without finding a point
+_FRUITLESS = 20_000
+#: a point: values by path
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SweepSpec(Specification):
+    """What is swept: `axes` by path, over a workload and a system of which `set` changes other fields by path.
+
+    Fields of a run (workload, system, layers, parts, keep, batch, sequence, accelerators, scope) stand at the top, or
+    are axes; None is the same as leaving it out. Without `parts` nothing is cut; without `accelerators` there are as
+    many as parts. Scope "network" measures the whole network, "pruned-layers" the layers that are cut by themselves.
+    """
+
+    axes: Annotated[Mapping[str, Any], MinLen(1)]
+    workload: str | None = None
+    system: str | None = None
+    scope: Literal["network", "pruned-layers"] = "network"
+    layers: str | None = None
+    parts: Annotated[int, Gt(0)] | None = None
+    keep: Annotated[float, Gt(0), Le(1)] | None = None
+    batch: Annotated[int, Gt(0)] | None = None
+    sequence: Annotated[int, Gt(0)] | None = None
+    accelerators: Annotated[int, Gt(0)] | None = None
+    set: Mapping[str, Any] = field(default_factory=dict)
+    constraints: tuple[str, ...] = ()
+    sampling: Sampling = field(default_factory=Sampling)
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        """Reject axes that clash, unknown samplings and constraints that are none."""
+        for path in self.paths:
+            if self.paths.count(path) > 1:
+                raise InputError(f"axes: {path} is in two axes")
+            if path in self.fixed and path != "scope":
+                where = "at the top" if path in RUN_FIELDS else "under set"
+                raise InputError(f"axes: {path} is an axis, and {where} too; leave one out")
+        for path in self.set:
+            if path in RUN_FIELDS:
+                raise InputError(f"set: {path} stands at the top of the document, or is an axis")
+        for path in ("workload", "system"):
+            if path not in self.fixed and path not in self.paths:
+                raise InputError(f"{path}: is missing; name one, or make it an axis")
+        if self.sampling.method not in SAMPLINGS:
+            raise InputError(
+                f"sampling.method: {quote(self.sampling.method)} is unknown; accepted: {', '.join(SAMPLINGS)}"
+            )
+        if self.sampling.method != "grid" and self.sampling.points is None:
+            raise InputError(f"sampling.points: {self.sampling.method} sampling needs to know how many")
+        for constraint in self.constraints:
+            Constraint(constraint).bind(self._known)
+
+    @cached_property
+    def ordered(self) -> tuple[Axis, ...]:
+        """The axes, in the order of the document."""
+        return tuple(axis_of(key, given) for key, given in self.axes.items())
+
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of all axes."""
+        return tuple(path for axis in self.ordered for path in axis.paths)
+
+    @cached_property
+    def fixed(self) -> dict[str, Any]:
+        """What every point sets, by path."""
+        given = {name: getattr(self, name) for name in RUN_FIELDS}
+        return {name: value for name, value in given.items() if value is not None} | dict(self.set)
+
+    @property
+    def _known(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.paths, *self.fixed)))
+
+    def points(self) -> list[Settings]:
+        """The design points, in their order. Raises InputError when there are none, or fewer than are to be sampled."""
+        accepted: list[Settings] = []
+        seen: set[Choices] = set()
+        holds = [Constraint(text).bind(self._known) for text in self.constraints]
+        wanted = self.sampling.points
+        fruitless = 0
+        for choices in SAMPLINGS[self.sampling.method](self.ordered, self.sampling):
+            fruitless += 1
+            if wanted is not None:
+                if fruitless > _FRUITLESS:
+                    break
+                if choices in seen:
+                    continue
+                seen.add(choices)
+            point = self._point(choices)
+            if all(check(point) for check in holds):
+                accepted.append(point)
+                fruitless = 0
+                if len(accepted) == wanted:
+                    break
+        if not accepted or len(accepted) < (wanted or 0):
+            why = "constraints leave" if self.constraints else "axes have"
+            raise InputError(f"{why} {len(accepted)} points" + (f" of the {wanted} asked for" if wanted else ""))
+        return accepted
+
+    def _point(self, choices: Choices) -> Settings:
+        values = dict(self.fixed)
+        for axis, choice in zip(self.ordered, choices, strict=True):
+            values.update(zip(axis.paths, choice, strict=True))
+        return values
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document, defaults included, without its format."""
+        document: dict[str, Any] = dump(self)
+        return document
+
+
+def spec_of(source: str | Path | Mapping[str, Any] | SweepSpec) -> SweepSpec:
+    """A specification from a file, or from the mapping that a file would hold; raises InputError naming the key."""
+    if isinstance(source, SweepSpec):
+        return source
+    if isinstance(source, Mapping):
+        document = {key: value for key, value in source.items() if key != "format"}
+        return validate(SweepSpec, document, "sweep")
+    path = Path(source)
+    if not path.is_file():
+        raise InputError(f"{path}: is no file; a {FORMAT} document is expected")
+    return validate(SweepSpec, read(path, FORMAT), str(path))

@@ -1,0 +1,133 @@
+"""The folder of a sweep: its specification, what its numbers come from, its journal, and at the end its table.
+
+spec.yaml          the specification
+manifest.json      versions, hashes of all inputs, how many points there are
+journal.jsonl      a line for each point that is done, in the order they were done
+results.parquet    all rows in the order of the points, once there are all
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import ppsim
+from ppsim.documents import read_json
+from ppsim.errors import InputError
+from ppsim.explore.fingerprint import fingerprint
+from ppsim.explore.sweep.inputs import Inputs
+from ppsim.explore.sweep.journal import Journal
+from ppsim.explore.sweep.spec import SweepSpec
+from ppsim.storage import folder, json_text, write_bytes, write_json
+
+FORMAT = "ppsim-sweep-results/1"
+SPEC, MANIFEST, JOURNAL, TABLE = "spec.yaml", "manifest.json", "journal.jsonl", "results.parquet"
+_LOCK = ".lock"
+_MOST_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the rows of a sweep rest on. `code` is a hash of ppsim's code and documents, `spec` the specification."""
+
+    spec: Mapping[str, Any]
+    points: int
+    ppsim: str
+    code: str
+    python: str
+    inputs: Inputs
+
+    def to_dict(self) -> dict[str, Any]:
+        """What manifest.json holds."""
+        return {
+            "format": FORMAT,
+            "ppsim": self.ppsim,
+            "code_sha256": self.code,
+            "python": self.python,
+            "spec_sha256": hash_of_spec(self.spec),
+            "inputs_sha256": dict(self.inputs),
+            "points": self.points,
+            "spec": dict(self.spec),
+        }
+
+
+def hash_of_spec(spec: Mapping[str, Any]) -> str:
+    """SHA-256 of a specification's values: comments and layout do not count."""
+    return sha256(json_text(spec).encode()).hexdigest()
+
+
+def manifest_of(spec: SweepSpec, points: int, inputs: Inputs) -> Manifest:
+    """The manifest of a sweep that begins now."""
+    return Manifest(spec.to_dict(), points, ppsim.__version__, fingerprint(), platform.python_version(), inputs)
+
+
+def load_manifest(place: Path) -> Manifest:
+    """The manifest in a sweep's folder; raises InputError where there is none."""
+    path = place / MANIFEST
+    if not path.is_file():
+        raise InputError(f"{place}: holds no sweep ({MANIFEST} is missing); make one with: ppsim sweep SPEC -o {place}")
+    found = read_json(path, FORMAT, _MOST_BYTES)
+    try:
+        inputs = tuple(sorted((str(name), str(hashed)) for name, hashed in found["inputs_sha256"].items()))
+        return Manifest(
+            dict(found["spec"]),
+            int(found["points"]),
+            str(found["ppsim"]),
+            str(found["code_sha256"]),
+            str(found["python"]),
+            inputs,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: is no manifest of a sweep: {error!r} is missing or no such value") from None
+
+
+@contextmanager
+def opened(place: Path, manifest: Manifest, text: str, resume: bool) -> Iterator[Journal]:
+    """The journal of a sweep's folder, made if missing, for this process alone.
+
+    `text` is the specification as it is kept. Raises InputError where another process is at it; where there is a sweep
+    already, unless it is to be resumed and is this one; and where what its numbers come from has changed since.
+    """
+    from filelock import FileLock, Timeout
+
+    folder(place)
+    lock = FileLock(place / _LOCK, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(f"{place}: another sweep is writing here; wait for it, or give another folder") from None
+    except OSError as error:
+        raise InputError(f"{place}: cannot be written: {error.strerror}") from None
+    try:
+        if (place / MANIFEST).exists():
+            if not resume:
+                raise InputError(f"{place}: holds a sweep already; go on with it with --resume, or give another folder")
+            _check_same(place, load_manifest(place), manifest)
+        else:
+            write_bytes(place / SPEC, text.encode())
+            write_json(place / MANIFEST, manifest.to_dict())
+        with closing(Journal(place / JOURNAL)) as journal:
+            yield journal
+    finally:
+        lock.release()
+
+
+def _check_same(place: Path, before: Manifest, now: Manifest) -> None:
+    if hash_of_spec(before.spec) != hash_of_spec(now.spec):
+        differs = [key for key in now.spec if now.spec[key] != before.spec.get(key)]
+        raise InputError(
+            f"{place}: holds the sweep of another specification ({', '.join(differs)}); give another folder"
+        )
+    for name, hashed in before.inputs:
+        if dict(now.inputs).get(name) != hashed:
+            raise InputError(f"{place}: {name} is not as it was when the sweep began; give another folder")
+    if (before.ppsim, before.code) != (now.ppsim, now.code):
+        raise InputError(
+            f"{place}: the sweep began with another ppsim ({before.ppsim}, code {before.code[:8]}; this is {now.ppsim},"
+            f" {now.code[:8]}), and rows of two do not mix; give another folder"
+        )

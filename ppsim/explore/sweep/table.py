@@ -1,0 +1,62 @@
+"""The rows of a sweep as a table, in memory and as a Parquet file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from ppsim.explore.sweep.journal import POINT
+from ppsim.explore.sweep.point import DESCRIPTION, MEASURED, Row
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+#: why a point gave no numbers; None where it did
+ERROR = "error"
+
+
+def columns_of(paths: Sequence[str], points: Sequence[Mapping[str, Any]]) -> dict[str, type]:
+    """Column -> type: the point, its axes, what it is, what was measured, and its error.
+
+    An axis has integers, numbers or truth values where all of its values are, and texts otherwise.
+    """
+    axes = {path: _type_of({type(point[path]) for point in points}) for path in paths}
+    return {POINT: int, **axes, **{name: kind for name, kind in DESCRIPTION.items() if name not in axes}, **MEASURED,
+            ERROR: str}  # fmt: skip
+
+
+def _type_of(kinds: set[type]) -> type:
+    kinds = kinds - {type(None)}
+    if len(kinds) == 1:
+        return kinds.pop()
+    return float if kinds and kinds <= {int, float} else str
+
+
+def table_of(columns: Mapping[str, type], rows: Sequence[Row]) -> pa.Table:
+    """Rows as an Arrow table; what a row lacks is null."""
+    import pyarrow as pa
+
+    types = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}
+    arrays = [pa.array([_as(kind, row.get(name)) for row in rows], types[kind]) for name, kind in columns.items()]
+    return pa.Table.from_arrays(arrays, names=list(columns))
+
+
+def _as(kind: type, value: Any) -> Any:
+    return value if value is None else kind(value)
+
+
+def parquet(table: pa.Table) -> bytes:
+    """A table as the bytes of a Parquet file; the same table gives the same bytes."""
+    import pyarrow.parquet as pq
+
+    buffer = BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def frame_of(table: pa.Table) -> pd.DataFrame:
+    """A table for pandas: numbers that are missing are NaN, texts None."""
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
