@@ -277,17 +277,21 @@ def validation_table(checks: Sequence[Check]) -> Group:
     return titled("Errors of ppsim", table(heads, map(wording.row, checks), left=(0, 2, 6, 7), words=(1,)))
 
 
+#: what a point of a sweep may be best in -> what it has least of
+BEST: dict[str, Callable[[Mapping[Any, Any]], float]] = {
+    "fastest": lambda row: row["seconds"],
+    "least energy": lambda row: row["energy_pj"],
+    "least energy x time": lambda row: row["energy_pj"] * row["seconds"],
+    "most speedup an accelerator": lambda row: -row["speedup"] / row["accelerators"],
+}
+
+
 def sweep_table(frame: pd.DataFrame, paths: Sequence[str]) -> Table:
     """The points of a sweep that are best in something: time, energy, their product, speedup for each accelerator."""
-    best = {
-        "fastest": frame["seconds"],
-        "least energy": frame["energy_pj"],
-        "least energy x time": frame["energy_pj"] * frame["seconds"],
-        "most speedup an accelerator": -frame["speedup"] / frame["accelerators"],
-    }
+    points = frame.to_dict("records")
     rows = []
-    for name, value in best.items():
-        row = frame.loc[value.idxmin()]
+    for name, cost in BEST.items():
+        row = min(points, key=cost)
         numbers = (si(row["seconds"], "s"), energy(row["energy_pj"], row["energy_unit"]))
         gains = (times(row["speedup"]), times(row["energy_reduction"]))
         settings = tuple(f"{row[path]:g}" if isinstance(row[path], float) else str(row[path]) for path in paths)

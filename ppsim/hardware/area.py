@@ -28,7 +28,7 @@ def area_mm2(system: System) -> float:
 
 def _area_um2(one: Accelerator) -> float:
     array = one.array
-    multiplier = MULTIPLIER_UM2[8] * (array.bits / 8) ** _GROWTH
+    multiplier: float = MULTIPLIER_UM2[8] * (array.bits / 8) ** _GROWTH
     elements = array.rows * array.cols * array.count
     return (
         elements * (multiplier + ADDER_UM2_PER_BIT * array.accumulator_bits) + 8 * one.buffer.bytes * SRAM_UM2_PER_BIT

@@ -107,7 +107,8 @@ def test_jobs_are_counted_from_one() -> None:
 def test_a_script_without_a_guard_runs_in_one_process(tmp_path: Path) -> None:
     script = tmp_path / "unguarded.py"
     script.write_text(
-        "import os\nfrom ppsim import Processes\nprint([pair for h in Processes(2).run([os.getpid] * 3) for pair in h])\n"
+        "import os\nfrom ppsim import Processes\n"
+        "print([pair for handful in Processes(2).run([os.getpid] * 3) for pair in handful])\n"
     )
     found = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
     assert found.returncode == 0

@@ -16,7 +16,6 @@ import pytest
 
 import ppsim
 from ppsim.analysis.figures import DPI, TIMES
-from ppsim.explore.executors import processes
 from ppsim.explore.assumptions import (
     DATAFLOWS,
     PAPER_ENERGY_REDUCTION,
@@ -31,7 +30,7 @@ from ppsim.explore.assumptions import (
     fc_sizes,
     nearest_first,
 )
-from ppsim.explore.executors import run_all
+from ppsim.explore.executors import processes, run_all
 from ppsim.explore.reproduce import BASELINES, LISTED, Experiment, Reproduction, reproduce, rows_of, save
 from ppsim.hardware.energy import COMPONENTS
 from ppsim.storage import json_text, write_bytes, write_json

@@ -64,15 +64,14 @@ def sweep(
 
 
 def _executor(jobs: int | None, dask: str | None) -> Executor:
-    import ppsim
+    from ppsim.explore.executors import Processes
+    from ppsim.explore.executors.cluster import LOCAL, Dask
 
-    if dask is not None:
-        if jobs is not None and dask != "local":
-            raise InputError("-j says how many processes there are here; a cluster at an address has its own")
-        return ppsim.Dask(dask) if jobs is None else ppsim.Dask(dask, jobs)
-    if jobs == 1:
-        return ppsim.Serial()
-    return ppsim.Processes() if jobs is None else ppsim.Processes(jobs)
+    if dask is None:
+        return Processes() if jobs is None else Processes(jobs)
+    if jobs is not None and dask != LOCAL:
+        raise InputError("-j says how many processes there are here; a cluster at an address has its own")
+    return Dask(dask) if jobs is None else Dask(dask, jobs)
 
 
 def _say_what_is_kept(run: Sweep, spec: Path, place: Path) -> None:

@@ -1,6 +1,7 @@
 """Axes: lists, ranges and log ranges of one path or of several."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ def test_a_range_has_its_ends_and_ascends(a: float, b: float, points: int) -> No
 def test_a_log_range_has_equal_ratios(low: float, ratio: float, points: int) -> None:
     found = Range(low, low * ratio, points=points, scale="log").values()
     if len(found) == points:
-        ratios = [b / a for a, b in zip(found, found[1:], strict=False)]
+        ratios = [b / a for a, b in pairwise(found)]
         assert ratios == pytest.approx([ratio ** (1 / (points - 1))] * (points - 1), rel=1e-6)
 
 
@@ -85,6 +86,6 @@ def test_numbers_that_yaml_takes_for_words() -> None:
     ],
 )
 def test_what_is_no_axis(key: str, given: Any, message: str) -> None:
-    with pytest.raises(InputError, match="^axes: ") as error:
+    with pytest.raises(InputError, match=r"^axes: ") as error:
         axis_of(key, given)
     assert message in str(error.value)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ppsim.errors import InputError
 from ppsim.explore.sweep.constraints import Constraint
 
+LAW = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne}
 POINT = {"array.rows": 8, "array.cols": 16, "dram.sharing": "shared", "keep": 0.25, "accelerators": 4}
 
 
@@ -39,17 +40,9 @@ def test_expressions(text: str, expected: bool) -> None:
     assert holds(text) is expected
 
 
-@given(st.integers(-50, 50), st.integers(-50, 50), st.sampled_from("< <= > >= == !=".split()))
+@given(st.integers(-50, 50), st.integers(-50, 50), st.sampled_from(list(LAW)))
 def test_comparisons_are_pythons(a: int, b: int, sign: str) -> None:
-    law = {
-        "<": operator.lt,
-        "<=": operator.le,
-        ">": operator.gt,
-        ">=": operator.ge,
-        "==": operator.eq,
-        "!=": operator.ne,
-    }
-    assert holds(f"a {sign} b", {"a": a, "b": b}) is law[sign](a, b)
+    assert holds(f"a {sign} b", {"a": a, "b": b}) is LAW[sign](a, b)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +68,7 @@ def test_lengths_are_bounded() -> None:
 
 
 def test_paths_that_are_unknown_or_short_for_several() -> None:
-    with pytest.raises(InputError, match="'depth' is no path that the sweep sets; accepted: array.rows, "):
+    with pytest.raises(InputError, match=r"'depth' is no path that the sweep sets; accepted: array\.rows, "):
         holds("depth > 1")
     with pytest.raises(InputError, match=r"'kib' is short for several paths; accepted: a\.kib, b\.kib"):
         Constraint("kib < 1").bind(("a.kib", "b.kib"))
