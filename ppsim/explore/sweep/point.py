@@ -20,6 +20,7 @@ from ppsim.errors import InputError
 from ppsim.explore.setups import network_of, system_for
 from ppsim.explore.sweep.spec import RUN_FIELDS, SCOPES, Settings
 from ppsim.hardware.area import area_mm2
+from ppsim.hardware.documents import load_system
 from ppsim.hardware.energy import COMPONENTS
 from ppsim.hardware.system import System
 from ppsim.workload.partitioned import PartitionedGraph
@@ -112,11 +113,19 @@ def built(settings: Settings) -> tuple[tuple[Network, ...], System]:
         path: value for path, value in settings.items() if path.startswith(OF_WORKLOAD)
     }
     nets = _networks(json.dumps(about_network), settings["scope"])
-    fields = {
+    (whole,) = _networks(json.dumps(about_network), NETWORK)
+    return nets, system_for(whole, settings["system"], settings.get("accelerators"), _of_system(settings))
+
+
+def check_system(settings: Settings) -> None:
+    """Raise InputError for a point whose system there is not, or has not all fields that are set."""
+    load_system(settings["system"], set=_of_system(settings))
+
+
+def _of_system(settings: Settings) -> dict[str, Any]:
+    return {
         path: value for path, value in settings.items() if path not in RUN_FIELDS and not path.startswith(OF_WORKLOAD)
     }
-    whole = _networks(json.dumps(about_network), NETWORK)[0]
-    return nets, system_for(whole, settings["system"], settings.get("accelerators"), fields)
 
 
 @lru_cache(maxsize=256)

@@ -91,7 +91,7 @@ def opened(place: Path, manifest: Manifest, text: str, resume: bool) -> Iterator
     """The journal of a sweep's folder, made if missing, for this process alone.
 
     `text` is the specification as it is kept. Raises InputError where another process is at it; where there is a sweep
-    already, unless it is to be resumed and is this one; and where what its numbers come from has changed since.
+    with rows already, unless it is to be resumed and is this one; and where what its numbers come from has changed since.
     """
     from filelock import FileLock, Timeout
 
@@ -104,14 +104,16 @@ def opened(place: Path, manifest: Manifest, text: str, resume: bool) -> Iterator
     except OSError as error:
         raise InputError(f"{place}: cannot be written: {error.strerror}") from None
     try:
-        if (place / MANIFEST).exists():
-            if not resume:
-                raise InputError(f"{place}: holds a sweep already; go on with it with --resume, or give another folder")
-            _check_same(place, load_manifest(place), manifest)
-        else:
-            write_bytes(place / SPEC, text.encode())
-            write_json(place / MANIFEST, manifest.to_dict())
         with closing(Journal(place / JOURNAL)) as journal:
+            if journal.rows:
+                if not resume:
+                    raise InputError(
+                        f"{place}: holds a sweep already; go on with it with --resume, or give another folder"
+                    )
+                _check_same(place, load_manifest(place), manifest)
+            else:
+                write_bytes(place / SPEC, text.encode())
+                write_json(place / MANIFEST, manifest.to_dict())
             yield journal
     finally:
         lock.release()

@@ -15,8 +15,8 @@ from ppsim.errors import InputError
 from ppsim.explore.executors import Executor, Lost, Processes, Progress
 from ppsim.explore.sweep.inputs import Inputs, check, inputs_of
 from ppsim.explore.sweep.journal import POINT
-from ppsim.explore.sweep.point import DESCRIPTION, Row, built, row_of
-from ppsim.explore.sweep.spec import FORMAT, Settings, SweepSpec, spec_of
+from ppsim.explore.sweep.point import DESCRIPTION, Row, built, check_system, row_of
+from ppsim.explore.sweep.spec import FORMAT, RUN_FIELDS, Settings, SweepSpec, spec_of
 from ppsim.explore.sweep.store import TABLE, manifest_of, opened
 from ppsim.explore.sweep.table import ERROR, columns_of, frame_of, parquet, table_of
 from ppsim.storage import write_bytes
@@ -160,15 +160,19 @@ def _head(number: int, settings: Settings, paths: Sequence[str]) -> Row:
 
 def _check_some_run(points: Sequence[Settings]) -> None:
     """Raise InputError if none of some points, from all over the sweep, makes a network and a system."""
-    first: InputError | None = None
+    errors = []
     for number in dict.fromkeys(round(n * (len(points) - 1) / _TRIED) for n in range(_TRIED + 1)):
         try:
             built(points[number])
         except InputError as error:
-            first = first or error
+            errors.append(error)
         else:
             return
-    raise InputError(f"no point of it can run: {first}")
+    try:
+        check_system(points[0])  # a path misspelt is the likelier mistake, and told of first
+    except InputError as error:
+        errors.insert(0, InputError(f"{error}; fields of a run: {', '.join(RUN_FIELDS)}"))
+    raise InputError(f"no point of it can run: {errors[0]}")
 
 
 def _neighbours_together(numbers: Sequence[int], points: Sequence[Settings]) -> list[int]:
