@@ -69,6 +69,7 @@ def _layer(stage: Stage, index: int, trace: Trace, moved: Movement, before_fs: i
         utilisation=activity.macs / peak if peak else 0.0,
         amounts=paid,
         energy=paid.energy(system.energy),
+        spans=tuple(zip(trace.started[index], trace.finished[index], trace.delivered[index], strict=True)),
     )
 
 

@@ -102,3 +102,9 @@ class Comparison:
             "baselines": {name: result.to_dict() for name, result in self.baselines.items()},
             "pruned_layers": self.pruned_layers.to_dict() if self.pruned_layers else None,
         }
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks."""
+        from ppsim.analysis.notebook import comparison_html
+
+        return comparison_html(self)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Literal
 
-from matplotlib import rc_context
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -28,6 +28,8 @@ METADATA: Mapping[Kind, dict[str, Any]] = {
     "svg": {"Creator": "ppsim", "Date": None},
     "pdf": {"Creator": "ppsim", "CreationDate": None},
 }
+#: how matplotlib writes files; other settings are its own, whatever the user has set. Text stays text
+FILES: Mapping[str, Any] = {"svg.hashsalt": "ppsim", "svg.fonttype": "none", "pdf.fonttype": 42}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def reproduction_figure(rows: Sequence[Mapping[str, Any]], paper: tuple[float, f
 def drawn(figure: Figure, kind: Kind) -> bytes:
     """The figure as a file of that kind; the same figure gives the same bytes."""
     buffer = BytesIO()
-    with rc_context({"svg.hashsalt": "ppsim", "svg.fonttype": "none"}):
+    with style.context([dict(FILES)], after_reset=True):
         figure.savefig(buffer, format=kind, metadata=METADATA[kind])
     return buffer.getvalue()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from ppsim.analysis.ledger import Amounts
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: what may bound a layer
 BOUNDS = ("compute", "DRAM", "link", "vector", "buffer", "launch")
+#: started, finished and delivered, fs from the start of the run; -1 where an accelerator had nothing to do
+Span = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,10 @@ class LayerResult:
     `cycles` is its end minus the end of the layer before, in accelerator 0's clock; layers add up to the run.
     `span_cycles` goes from its first load, which may overlap the layer before, to its last delivery. `bound` names what
     was busy longest. `utilisation` is MACs over the peak of all accelerators in the time from when its inputs are first
-    there to its end. `energy` is pJ by component: `amounts` at the prices of the system's energy table.
+    there to its end. `energy` is pJ by component: `amounts` at the prices of the system's energy table. `spans` are for
+    a timeline, one for each accelerator: when it issued its first load or computation, when its last store or
+    computation was done, and when it had all it needs of the layer's outputs. They say where in a run a layer stands,
+    not what it is: two layers may be equal with different ones, and plain values and tables leave them out.
     """
 
     name: str
@@ -36,6 +41,7 @@ class LayerResult:
     utilisation: float
     energy: Mapping[str, float]
     amounts: Amounts
+    spans: tuple[Span, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def energy_pj(self) -> float:
@@ -43,7 +49,7 @@ class LayerResult:
         return sum(self.energy.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but amounts as plain values, for JSON."""
+        """Everything but amounts and spans as plain values, for JSON."""
         return {**_plain(self), "energy_pj": self.energy_pj}
 
 
@@ -83,7 +89,7 @@ class Result:
         return sum(self.energy.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but amounts as plain values, for JSON."""
+        """Everything but amounts and spans as plain values, for JSON."""
         return {**_plain(self), "layers": [layer.to_dict() for layer in self.layers], "energy_pj": self.energy_pj}
 
     def to_frame(self) -> pd.DataFrame:
@@ -97,9 +103,15 @@ class Result:
             rows.append({**row, "fused": "+".join(layer.fused)} | {f"{c}_pj": e for c, e in energy.items()})
         return pd.DataFrame(rows)
 
+    def _repr_html_(self) -> str:
+        """A table for notebooks."""
+        from ppsim.analysis.notebook import result_html
+
+        return result_html(self)
+
 
 def _plain(result: LayerResult | Result) -> dict[str, Any]:
-    names = (f.name for f in fields(result) if f.name not in ("amounts", "layers"))
+    names = (f.name for f in fields(result) if f.name not in ("amounts", "layers", "spans"))
     values = ((name, getattr(result, name)) for name in names)
     return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values}
 
@@ -124,9 +136,26 @@ def combined(results: list[Result]) -> Result:
         macs=sum(r.macs for r in results),
         dram_bytes=sum(r.dram_bytes for r in results),
         link_bytes=sum(r.link_bytes for r in results),
-        layers=tuple(layer for r in results for layer in r.layers),
+        layers=_one_after_the_other(results),
         events=sum(r.events for r in results),
         shortcuts={name: sum(r.shortcuts[name] for r in results) for name in first.shortcuts},
         engine=first.engine,
         assumptions=first.assumptions,
     )
+
+
+def _one_after_the_other(results: list[Result]) -> tuple[LayerResult, ...]:
+    """Layers of all runs, the spans of each run later by what the runs before it took."""
+    layers: list[LayerResult] = []
+    before_fs = 0
+    for result in results:
+        end_fs = max((span[2] for layer in result.layers for span in layer.spans), default=0)
+        layers += (replace(layer, spans=_later(layer.spans, before_fs)) for layer in result.layers)
+        before_fs += end_fs
+    return tuple(layers)
+
+
+def _later(spans: tuple[Span, ...], by_fs: int) -> tuple[Span, ...]:
+    """Spans moved by a time; what never happened (-1) stays so."""
+    started, finished, delivered = ([t + by_fs if t >= 0 else t for t in times] for times in zip(*spans, strict=True))
+    return tuple(zip(started, finished, delivered, strict=True))

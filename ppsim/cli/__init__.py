@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from ppsim import __version__
-from ppsim.cli.commands import accuracy, gemm, import_, prune, reproduce, run, sweep, validate, zoo
+from ppsim.cli.commands import accuracy, gemm, import_, plot, prune, report, reproduce, run, sweep, validate, zoo
 from ppsim.errors import InputError
 
 app = typer.Typer(
@@ -33,6 +33,8 @@ for command in (
     import_.import_,
     prune.prune,
     sweep.sweep,
+    plot.plot,
+    report.report,
     accuracy.accuracy,
     validate.validate,
     zoo.list_,

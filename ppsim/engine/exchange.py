@@ -108,6 +108,9 @@ class Transit:
 class Exchange:
     """The exchanges of all stages."""
 
+    #: what carries a message
+    carrier: type[Transit] = Transit
+
     def __init__(self, program: Program, kernel: Kernel, accelerators: list[Accelerator]) -> None:
         system, stages = program.system, program.stages
         self.program, self.kernel, self.accelerators = program, kernel, accelerators
@@ -143,7 +146,7 @@ class Exchange:
             self.reading.append(reading)
             transits: list[Transit] = []
             for number, message in enumerate(stage.messages):
-                transit = Transit(self, message, s, number, rank, 2 + len(message.after))
+                transit = self.carrier(self, message, s, number, rank, 2 + len(message.after))
                 rank += RANK
                 transits.append(transit)
                 for before in message.after:

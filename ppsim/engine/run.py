@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ppsim.engine.accelerator import Accelerator
 from ppsim.engine.echo import Echo
 from ppsim.engine.exchange import Exchange
@@ -18,8 +20,16 @@ from ppsim.mapping.program import LOOPS, Nest, Program, kind_of
 ENGINES = ("auto", "reference")
 
 
-def run(program: Program, engine: str = "auto") -> Trace:
-    """Simulate a Program. `engine` is "auto" (with exact shortcuts) or "reference" (tile by tile)."""
+def run(
+    program: Program,
+    engine: str = "auto",
+    make_accelerator: Callable[..., Accelerator] = Accelerator,
+    make_exchange: Callable[[Program, Kernel, list[Accelerator]], Exchange] = Exchange,
+) -> Trace:
+    """Simulate a Program. `engine` is "auto" (with exact shortcuts) or "reference" (tile by tile).
+
+    Accelerators and exchanges that do something else besides, as those of `recording`, may be made in place of these.
+    """
     if engine not in ENGINES:
         raise InputError(f"engine={engine!r} is unknown; accepted: {', '.join(ENGINES)}")
     system = program.system
@@ -37,7 +47,7 @@ def run(program: Program, engine: str = "auto") -> Trace:
     for a in range(system.accelerators):
         number = system.channel_of(a)
         accelerators.append(
-            Accelerator(
+            make_accelerator(
                 a,
                 _items(program, a, number, timed),
                 kernel,
@@ -49,7 +59,7 @@ def run(program: Program, engine: str = "auto") -> Trace:
                 system.accelerator(a).vector_fs,
             )
         )
-    exchange = Exchange(program, kernel, accelerators)
+    exchange = make_exchange(program, kernel, accelerators)
     steady = echo = None
     if engine == "auto":
         steady = SteadyState(kernel, exchange, accelerators, channels)

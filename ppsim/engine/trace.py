@@ -68,6 +68,10 @@ class LinkUse:
 
 #: the servers of an accelerator whose task ends a trace holds
 SERVERS = ("weights", "inputs", "outputs", "exchange reads", "exchange writes", "array")
+#: what a piece of work is, by number: the first five move data over a DRAM channel, a message over a link
+WEIGHTS, INPUTS, OUTPUTS, EXCHANGE_READS, EXCHANGE_WRITES, ARRAY, VECTOR, SUMS, MESSAGE = range(9)
+#: names of them
+WORKS = (*SERVERS, "vector unit", "sums", "message")
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,3 +94,30 @@ class Trace:
     links: tuple[LinkUse, ...]
     events: int
     shortcuts: dict[str, int]
+
+
+#: A piece of work on a server: from `start` to `end` (fs) it did `what` for an accelerator (of a message: its source).
+#: `nest` and `tile` count within the accelerator's share of the stage; -1 for what is no tile. `message` is the number
+#: of a message in the stage, -1 for what is none, and `hop` counts its links from 0. `bytes` are those moved.
+WORK = np.dtype(
+    [
+        (name, np.int64)
+        for name in ("start", "end", "what", "accelerator", "stage", "nest", "tile", "message", "hop", "bytes")
+    ]
+)
+Work = npt.NDArray[np.void]
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A Trace with every piece of work behind it: an array of `WORK` for each server, in the order of time.
+
+    `arrays[a]` and `vector_units[a]` are those of accelerator a, `channels` and `links` by their numbers. A channel's
+    pieces are quanta.
+    """
+
+    trace: Trace
+    arrays: tuple[Work, ...]
+    vector_units: tuple[Work, ...]
+    channels: tuple[Work, ...]
+    links: tuple[Work, ...]

@@ -11,8 +11,8 @@ from math import log2
 from ppsim.hardware.accelerator import Accelerator
 from ppsim.hardware.system import System
 
-#: um2 at 45 nm of integer multipliers and adders, by bits: the table of Horowitz (ISSCC 2014) with the areas that Dally's
-#: NIPS 2015 tutorial gives beside its energies. These numbers and the next are quoted from memory, not from the papers.
+#: um2 at 45 nm of integer multipliers and adders, by bits: the table of Horowitz (ISSCC 2014) with the areas that
+#: Dally's NIPS 2015 tutorial gives beside its energies. These and the next are quoted from memory, not from the papers.
 MULTIPLIER_UM2 = {8: 282.0, 32: 3495.0}
 ADDER_UM2_PER_BIT = 137.0 / 32
 #: um2 of a 6-transistor SRAM cell at 45 nm: Mistry et al., IEDM 2007

@@ -40,7 +40,7 @@ def partition(
     "layer.weight"; without them all that is known is the structure, and "alternating" leaves parts contiguous.
 
     `method` assigns units to parts (`ppsim.pruning.methods.METHODS`), so that as much `saliency` as possible is kept:
-    "w" (|w|), "w2", or "wx2", which needs `calibration` inputs, (N, ...) as ONNX lays them out. Parts differ by one
+    "w" (`|w|`), "w2", or "wx2", which needs `calibration` inputs, (N, ...) as ONNX lays them out. Parts differ by one
     atom at most, or by the share `slack` of their size. `seed` starts what is random.
 
     `keep` is the share of the cut layers' weights to keep, from 1/parts (None: the diagonal blocks alone) to 1 (nothing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,12 +21,22 @@ from ppsim.cli.options import (
     system_of,
     system_settings,
 )
-from ppsim.cli.output import check_json, console_for, print_assumptions, print_page, progress, say, write_json
+from ppsim.cli.output import (
+    check_distinct,
+    check_json,
+    console_for,
+    print_assumptions,
+    print_page,
+    progress,
+    say,
+    write_json,
+)
 from ppsim.errors import InputError
 
 if TYPE_CHECKING:
     from ppsim.analysis.comparison import Comparison
     from ppsim.analysis.uncertainty import Uncertainty
+    from ppsim.hardware.system import System
     from ppsim.workload.graph import LayerGraph
     from ppsim.workload.partitioned import PartitionedGraph
 
@@ -74,6 +85,10 @@ def run(
         typer.Option("--draws", min=10, max=100_000, help="Energy tables that --uncertainty draws.  [default: 1000]"),
     ] = None,
     engine: Engine = "auto",
+    trace: Annotated[
+        str | None,
+        typer.Option("--trace", metavar="FILE", help="Write who was busy when, for ui.perfetto.dev."),
+    ] = None,
     json: JsonFile = None,
 ) -> None:
     """Simulate a network, pruned or not, against its baselines.
@@ -85,6 +100,7 @@ def run(
     from ppsim.cli import tables
 
     check_json(json)
+    _check_trace(trace, json, (workload, system))
     if draws is not None and not uncertainty:
         raise InputError("--draws says how many tables --uncertainty draws; give --uncertainty too")
     net = _network(workload, batch, sequence, parts, layers, keep)
@@ -93,10 +109,15 @@ def run(
     named = None if baselines is None else [name.strip() for name in baselines.split(",")]
     with progress(f"simulating {workload} and its baselines"):
         comparison = ppsim.compare(net, hardware, engine=engine, baselines=named)
+    recorded = None if trace is None else _write_trace(trace, net, hardware)
     scopes = [comparison, *([comparison.pruned_layers] if comparison.pruned_layers else [])]
     drawn = [ppsim.uncertainty(scope, hardware.energy, draws or DRAWS) for scope in scopes] if uncertainty else []
     result = comparison.result
-    write_json(json, _document(scopes, drawn))
+    if json is not None:
+        of_net = {"parts": parts, "layers": layers, "keep": keep, "batch": batch, "sequence": sequence}
+        chosen = system_settings(dataflow, overlap, energy, settings)
+        asked = {"workload": workload, "system": system, "accelerators": accelerators, **of_net, **chosen}
+        write_json(json, _document(scopes, drawn, asked))
     console = console_for(json)
     for line in tables.summary(result):
         say(console, line)
@@ -122,6 +143,9 @@ def run(
     say(console, tables.bandwidth_line(hardware))
     console.print()
     print_assumptions(console, result.assumptions)
+    if recorded:
+        console.print()
+        say(console, recorded)
 
 
 def _network(
@@ -152,35 +176,47 @@ def _network(
     return net if parts is None else partition(net, parts, layers="fc*" if layers is None else layers, keep=keep)
 
 
-def _document(scopes: list[Comparison], drawn: list[Uncertainty]) -> dict[str, Any]:
-    """The row of a run, with its layers, its rows against all baselines, its factors and its assumptions."""
-    comparison = scopes[0]
-    result = comparison.result
+def _check_trace(trace: str | None, json: str | None, read: Sequence[str]) -> None:
+    """Complain about a timeline that cannot be written, or only over another file, before anything is simulated."""
+    if trace == "-":
+        raise InputError("--trace -: a timeline goes to a file; give its name")
+    check_json(trace)
+    check_distinct([name for name in read if Path(name).is_file()], (json, trace))
+
+
+def _write_trace(trace: str, net: LayerGraph | PartitionedGraph, hardware: System) -> str:
+    """Record the run and write its timeline; returns a line that says so."""
+    from ppsim.cli.quantities import si
+    from ppsim.timelines import timeline
+
+    with progress("recording the timeline"):
+        size = timeline(net, hardware).save(trace)
+    return f"Timeline: {trace}, {si(size, 'B')}; open it at https://ui.perfetto.dev or chrome://tracing."
+
+
+def _document(scopes: list[Comparison], drawn: list[Uncertainty], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The run with its layers, baselines, factors and assumptions, as `ppsim report` reads it, and where it is from."""
+    from ppsim.analysis.report.run import document_of
+
     return {
-        **comparison.row(),
-        "energy_unit": result.energy_unit,
-        "batch": result.batch,
-        "macs": result.macs,
-        "layers": [layer.to_dict() for layer in result.layers],
-        "pruned_layers": scopes[1].row() if len(scopes) > 1 else None,
-        "comparisons": [scope.row(baseline) for scope in scopes for baseline in scope.baselines],
-        "baselines": [
-            {
-                "scope": scope.scope,
-                "baseline": name,
-                "cycles": run.cycles,
-                "seconds": run.seconds,
-                "energy_pj": run.energy_pj,
-                "speedup": scope.speedup_of(name),
-                "energy_reduction": scope.energy_reduction_of(name),
-            }
-            for scope in scopes
-            for name, run in scope.baselines.items()
-        ],
-        "factors": {scope.scope: scope.to_dict()["factors"] for scope in scopes},
+        **document_of(scopes[0]),
         "uncertainty": {scope.scope: asdict(found) for scope, found in zip(scopes, drawn, strict=False)} or None,
-        "engine": result.engine,
-        "events": result.events,
-        "shortcuts": dict(result.shortcuts),
-        "assumptions": list(result.assumptions),
+        "provenance": _provenance(asked),
+    }
+
+
+def _provenance(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Versions, hashes of the code and of all files that do not ship with ppsim, and what was asked for."""
+    import platform
+
+    import ppsim
+    from ppsim.explore.fingerprint import fingerprint
+    from ppsim.explore.sweep.inputs import inputs_of
+
+    return {
+        "ppsim": ppsim.__version__,
+        "code_sha256": fingerprint(),
+        "python": platform.python_version(),
+        "inputs_sha256": dict(inputs_of([asked])),
+        "asked": {name: value for name, value in asked.items() if value is not None},
     }

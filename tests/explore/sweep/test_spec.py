@@ -100,7 +100,7 @@ def test_samples_of_few_choices_are_all_different(method: str, count: int) -> No
             {"axes": {"a": [1, 2]}, "sampling": {"method": "random", "points": 3}},
             "have 2 points of the 3 asked for",
         ),
-        ({"axes": {f"a{n}": list(range(100)) for n in range(4)}}, "the grid has 100,000,000 points; up to 5,000,000"),
+        ({"axes": {f"a{n}": list(range(100)) for n in range(4)}}, "the grid has 100,000,000 points; up to 1,000,000"),
     ],
 )
 def test_what_is_no_sweep(document: dict[str, Any], message: str) -> None:

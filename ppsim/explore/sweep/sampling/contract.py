@@ -12,7 +12,7 @@ from ppsim.explore.sweep.axes import Axis, Scalar
 from ppsim.specification import Specification
 
 #: points of a sweep
-MOST_POINTS = 5_000_000
+MOST_POINTS = 1_000_000
 #: a choice for each axis
 Choices = tuple[tuple[Scalar, ...], ...]
 

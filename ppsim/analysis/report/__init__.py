@@ -1,0 +1,1 @@
+"""Reports: one HTML file that opens offline, of a sweep or of a run."""
