@@ -33,7 +33,7 @@ MAY_IMPORT = {
             "hardware", "workload"},
 }  # fmt: skip
 #: modules at the top of the package that belong to a room of another name
-LODGERS = {"__main__": "cli"}
+LODGERS = {"__main__": "cli", "timelines": "pipeline"}
 TEXT = {".py", ".yaml", ".yml", ".md", ".csv", ".json", ".toml", ".txt", ".cfg", ""}
 
 

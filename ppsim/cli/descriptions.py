@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
 
+from ppsim.analysis.quantities import percent, si
 from ppsim.cli.layout import Words, table, titled
-from ppsim.cli.quantities import percent, si
 
 if TYPE_CHECKING:
     from ppsim.hardware.energy import EnergyTable, Entry

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
 from ppsim.errors import InputError
-
-if TYPE_CHECKING:
-    from ppsim.hardware.system import System
 
 SystemName = Annotated[str, typer.Option("-s", "--system", metavar="SYSTEM", help="Name or file of the system.")]
 Accelerators = Annotated[
@@ -50,15 +47,6 @@ JsonFile = Annotated[
         "--json", metavar="FILE", help="Write the numbers as JSON; - writes them to stdout, tables to stderr."
     ),
 ]
-
-
-def system_of(name: str, accelerators: int | None, usual: int, settings: Mapping[str, Any]) -> System:
-    """The system, with as many accelerators as are asked for, or else `usual` ones; a heterogeneous one has its own."""
-    from ppsim.hardware.documents import load_system
-
-    if accelerators is None and not load_system(name).groups:
-        accelerators = usual
-    return load_system(name, accelerators=accelerators, set=settings)
 
 
 def system_settings(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
 
+from ppsim.analysis.quantities import energy, percent, prefix_of, short, si, times
 from ppsim.cli.layout import table, titled
-from ppsim.cli.quantities import energy, percent, prefix_of, short, si, times
 from ppsim.validation import wording
 
 if TYPE_CHECKING:

@@ -56,13 +56,16 @@ def network_of(
     return net if parts is None else partition(net, parts, layers=LAYERS if layers is None else layers, keep=keep)
 
 
-def system_for(
-    net: LayerGraph | PartitionedGraph, name: str, accelerators: int | None, settings: Mapping[str, Any]
-) -> System:
-    """The system, with as many accelerators as are asked for, or else as the network has parts.
+def fewest_accelerators(net: LayerGraph | PartitionedGraph) -> int:
+    """How many accelerators a network takes: those it is placed on, or one for each part."""
+    return net.fewest_accelerators if isinstance(net, PartitionedGraph) else 1
 
-    A heterogeneous system has its own. Raises InputError as `load_system` does.
+
+def system_of(name: str, accelerators: int | None, usual: int, settings: Mapping[str, Any]) -> System:
+    """The system, with as many accelerators as are asked for, or else `usual` ones; a heterogeneous one has its own.
+
+    Raises InputError as `load_system` does.
     """
     if accelerators is None and not load_system(name).groups:
-        accelerators = net.fewest_accelerators if isinstance(net, PartitionedGraph) else 1
+        accelerators = usual
     return load_system(name, accelerators=accelerators, set=settings)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import log
 
 import pytest
 from swept import swept
 
 from ppsim.analysis.plots import PLOTS, draw, points_of
-from ppsim.analysis.plots.axes import effect, in_ranges
+from ppsim.analysis.plots.axes import in_ranges
 from ppsim.analysis.plots.wording import named, plain, said, shortened
 from ppsim.errors import InputError
 
@@ -116,7 +117,19 @@ def test_the_axis_that_moves_the_speedup_most_comes_first() -> None:
     assert sharing is not None
     private, shared = (speedups[points.frame["dram"] == name] for name in ("private", "shared"))
     expected = (private.prod() ** (1 / 15)) / (shared.prod() ** (1 / 15))
-    assert effect(sharing, speedups) == pytest.approx(log(expected))
+    assert points.effect(sharing, speedups) == pytest.approx(log(expected))
+
+
+def test_points_that_constraints_leave_out_do_not_count_as_an_effect() -> None:
+    """Large arrays on few accelerators alone: what the number of accelerators does is not theirs."""
+    sweep = swept({"accelerators": [1, 2, 4, 8, 16], "array.rows": [8, 16, 32], "dram.bandwidth_gb_s": [4, 64]})
+    kept = sweep.frame[sweep.frame["accelerators"] * sweep.frame["array.rows"] <= 64]
+    points = points_of(replace(sweep, frame=kept))
+    rows = points.axis("array.rows")
+    assert rows is not None
+    assert points.effect(rows, points.frame["speedup"]) < 0.1
+    means = points.frame.groupby("array.rows")["speedup"].mean()
+    assert means.max() / means.min() > 2
 
 
 def test_many_numbers_are_put_in_ranges() -> None:

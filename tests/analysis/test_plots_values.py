@@ -82,10 +82,10 @@ def test_dashes_tell_a_second_axis_apart() -> None:
 def test_the_ideal_line_is_p_where_weights_follow_it() -> None:
     figure, _ = drawn("speedup", swept())
     for axes in figure.axes:
-        (ideal,) = lines(axes, "#000000")
+        (ideal,) = lines(axes, "#BBBBBB")
         assert list(ideal.get_xdata()) == list(ideal.get_ydata()) == [1, 2, 4, 8, 16]
     figure, _ = drawn("speedup", swept({"accelerators": [1, 2], "keep": [0.25]}))
-    assert [len(lines(axes, "#000000")) for axes in figure.axes] == [1, 0]
+    assert [len(lines(axes, "#BBBBBB")) for axes in figure.axes] == [1, 0]
 
 
 def test_kept_shares_are_those_that_were_measured() -> None:
@@ -94,7 +94,7 @@ def test_kept_shares_are_those_that_were_measured() -> None:
         rows = frame[frame["accelerators"] == count].sort_values("keep")
         assert list(line.get_xdata()) == pytest.approx(list(rows["keep"]))
         assert list(line.get_ydata()) == pytest.approx(list(rows["speedup"]))
-    (ideal,) = [line for line in figure.axes[1].lines if line.get_linestyle() == ":" and line.get_marker() == "None"]
+    (ideal,) = lines(figure.axes[1], "#BBBBBB")
     assert np.multiply(*ideal.get_data()) == pytest.approx(1)
 
 

@@ -27,6 +27,7 @@ from ppsim.engine.trace import Recording
 from ppsim.hardware.accelerator import Group
 from ppsim.mapping.place import place
 from ppsim.timelines import timeline
+from ppsim.units import cycles_in
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.layers import Elementwise, Linear
 
@@ -59,6 +60,12 @@ def check(recording: Recording, result: Result, found: Timeline) -> None:
         assert all(one.end_fs <= after.start_fs for one, after in pairwise(row.slices))
         assert all(0 < one.busy_fs <= one.end_fs - one.start_fs for one in row.slices)
         assert all(one.count > 1 or one.busy_fs == one.end_fs - one.start_fs for one in row.slices)
+    hz = program.system.clock_hz
+    layers = [
+        (one.args["cycles"], cycles_in(one.end_fs, hz) - cycles_in(one.start_fs, hz)) for one in found.rows[0].slices
+    ]
+    assert all(told == taken for told, taken in layers)
+    assert sum(taken for _, taken in layers) == result.cycles
     for a, (arrays, vector_unit) in enumerate(zip(recording.arrays, recording.vector_units, strict=True)):
         by_name = {row.name: row for row in rows_of(found, f"accelerator {a}")}
         assert set(by_name) == {"arrays", *(["vector unit"] if len(vector_unit) else [])}

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from ppsim.analysis.quantities import energy, percent, short, si, times
 from ppsim.cli.layout import Words, table, titled
 from ppsim.cli.output import print_page, say
-from ppsim.cli.quantities import energy, percent, short, si, times
 
 
 def console(width: int) -> tuple[Console, io.StringIO]:

@@ -154,7 +154,7 @@ def test_lenient(here: Path, capsys: Capture) -> None:
         (["import", "small.onnx", "--weights", "w.onnx"], "--weights w.onnx: weights go to .safetensors or .npz files"),
         (["import", "small.pkl"], "small.pkl: pickled files are never opened"),
         (["run", "small.pt", "-s", "tetris"], "small.pt: pickled files are never opened"),
-        (["run", "pruned.onnx", "-s", "tetris", "-p", "4"], "pruned.onnx is partitioned already; leave -p, --layers"),
+        (["run", "pruned.onnx", "-s", "tetris", "-p", "4"], "pruned.onnx: is partitioned already; leave parts, layers"),
     ],
 )  # fmt: skip
 def test_refusals(here: Path, capsys: Capture, argv: list[str], says: str) -> None:

@@ -39,7 +39,7 @@ def test_it_says_what_is_best_and_what_failed(capsys: Capture) -> None:
     fastest = frame.loc[frame["seconds"].idxmin()]
     assert row_of(out, "fastest")[1:4] == [str(fastest["point"]), str(fastest["parts"]), fastest["dram"]]
     assert "Failed, 2 points: lenet300" in out
-    assert "Next: ppsim plot results/small; ppsim report results/small -o report.html" in out
+    assert "Next: ppsim plot results/small; ppsim report results/small" in out
 
 
 def test_json_has_every_row(capsys: Capture) -> None:

@@ -80,15 +80,6 @@ def column_axis(column: str, frame: pd.DataFrame) -> Axis:
     return Axis((column,), tuple(map(_plain, values)), pd.Series(codes, frame.index))
 
 
-def effect(axis: Axis, column: pd.Series[float]) -> float:
-    """How far an axis moves a column on average: the largest less the smallest mean, of logarithms where there are."""
-    values = pd.to_numeric(column, errors="coerce")
-    if (values > 0).all():
-        values = np.log(values)
-    means = values.groupby(axis.codes.loc[column.index]).mean()
-    return float(means.max() - means.min())
-
-
 def over(axes: Iterable[Axis]) -> str:
     """Such as " over array rows and array cols"; nothing without axes."""
     names = [axis.name for axis in axes]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ppsim.analysis.plots.axes import Axis, effect, in_ranges, over
+from ppsim.analysis.plots.axes import Axis, in_ranges, over
 from ppsim.analysis.plots.points import Points, fastest_first
 from ppsim.analysis.plots.units import unit_of
 from ppsim.analysis.plots.wording import name_and_unit, said
@@ -42,7 +42,7 @@ class Cells:
 def cells_of(points: Points) -> Cells:
     """The column `points.value` over the two axes, sharing DRAM aside, that move it most; a grid a DRAM sharing."""
     column, name, words = _column(points)
-    candidates = sorted(points.besides(points.sharing), key=lambda axis: -effect(axis, column))
+    candidates = sorted(points.besides(points.sharing), key=lambda axis: -points.effect(axis, column))
     shown = (candidates if len(candidates) > 1 else [*candidates, *points.besides(*candidates)])[:2]
     # the longer one lies along the width of the page
     up, across = sorted(shown, key=lambda axis: len(axis.values))

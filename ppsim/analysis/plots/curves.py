@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ppsim.analysis.figures import BLACK, GREY
+from ppsim.analysis.figures import GREY
 from ppsim.analysis.plots.axes import RANGES, Axis, in_ranges, over
 from ppsim.analysis.plots.marks import DASHED, LOOKS, Look, looks_of
 from ppsim.analysis.plots.page import PAGE, Key, finished, panel, sheet
@@ -23,6 +24,10 @@ QUANTITIES = {"speedup": "speedup", "energy_reduction": "energy reduction"}
 HEIGHT = 2.5
 #: ratio below which two measured shares may have been asked for as one
 ALIKE = 1.05
+#: wide and light, below curves: those that coincide with it are seen
+IDEAL: Mapping[str, Any] = {"color": "#BBBBBB", "linewidth": 3.6, "solid_capstyle": "round", "zorder": 1.5}
+#: mean effect, in logarithms, above which an axis has curves of its own: a percent
+LEAST_EFFECT = 0.01
 #: values up to which each has a place of its own on the x axis
 MOST = 40
 
@@ -49,7 +54,7 @@ def curves(points: Points, column: str, label: str, ideal: Ideal) -> Figure:
         xs = sorted(places.unique())
         if quantity in ideal.quantities:
             ys = [ideal.height(x) for x in xs]
-            axes.plot(xs, ys, color=BLACK, linestyle=":", linewidth=0.9, zorder=4)
+            axes.plot(xs, ys, **IDEAL)
             seen += ys
         value_scale(axes.xaxis, xs)
         times_scale(axes.yaxis, seen)
@@ -78,13 +83,21 @@ def _places(column: pd.Series[float], axis: Axis | None) -> pd.Series[float]:
 
 def _told_apart(points: Points, taken: Axis | None) -> tuple[Axis | None, Axis | None, list[Axis]]:
     """The axis that colours tell apart, the one that dashes do, and those that are left."""
-    others = points.besides(taken)
+    others = [axis for axis in points.besides(taken) if _matters(axis, points)]
     by_colour = points.sharing if points.sharing in others else None
     if by_colour is None:
         by_colour = next((axis for axis in others if len(axis.values) <= len(LOOKS)), None)
     rest = [axis for axis in others if axis is not by_colour]
     by_dash = next((axis for axis in rest if len(axis.values) <= len(DASHED)), None)
-    return by_colour, by_dash, [axis for axis in rest if axis is not by_dash]
+    return by_colour, by_dash, [axis for axis in points.besides(taken) if axis not in (by_colour, by_dash)]
+
+
+def _matters(axis: Axis, points: Points) -> bool:
+    """Whether an axis is worth curves of its own."""
+    return (
+        axis is points.sharing
+        or max(points.effect(axis, points.frame[quantity]) for quantity in QUANTITIES) > LEAST_EFFECT
+    )
 
 
 def _panel(
@@ -125,7 +138,8 @@ def _line(look: Look, dash: int) -> dict[str, object]:
     return {
         "color": look.colour,
         "marker": look.marker,
-        "markersize": look.size,
+        # smaller on dashes: of curves that coincide all are seen
+        "markersize": look.size * (1 - 0.14 * dash),
         "linestyle": style,
         "linewidth": look.width,
         "markerfacecolor": look.colour if face else "white",
@@ -135,7 +149,7 @@ def _line(look: Look, dash: int) -> dict[str, object]:
 
 def _keys(points: Points, first: Axis | None, second: Axis | None, ideal: Ideal) -> list[Key]:
     looks = looks_of(first, points)
-    line = (Line2D([], [], color=BLACK, linestyle=":", linewidth=0.9), ideal.name)
+    line = (Line2D([], [], **IDEAL), ideal.name)
     names = [look.name for look in looks]
     keys = [Key("DRAM" if first in (None, points.sharing) else first.name, [
         *((Line2D([], [], **_line(look, 0)), name) for look, name in zip(looks, names, strict=True)),  # type: ignore[arg-type]

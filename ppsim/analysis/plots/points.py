@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from ppsim.analysis.plots.axes import Axis, axes_of, column_axis, effect, names
+from ppsim.analysis.plots.axes import Axis, axes_of, column_axis, names
 from ppsim.analysis.plots.contract import Sweep
 from ppsim.analysis.plots.wording import placed, plain, said, shortened
 from ppsim.errors import InputError
@@ -67,7 +68,22 @@ class Points:
     def besides(self, *taken: str | Axis | None) -> list[Axis]:
         """The axes without some; those that change the speedup most come first."""
         left = [axis for axis in self.axes if axis not in taken and not set(axis.paths) & set(taken)]
-        return sorted(left, key=lambda axis: -effect(axis, self.frame["speedup"]))
+        return sorted(left, key=lambda axis: -self.effect(axis, self.frame["speedup"]))
+
+    def effect(self, axis: Axis, column: pd.Series[float]) -> float:
+        """How far an axis moves a column: the mean distance, of logarithms where there are, between its ends.
+
+        Between points that differ in nothing else; or between the means of its values, where few points do so.
+        """
+        values = pd.to_numeric(column, errors="coerce")
+        if (values > 0).all():
+            values = np.log(values)
+        groups = values.groupby([other.codes for other in self.axes if other is not axis] or [values.map(lambda _: 0)])
+        sizes = groups.size()
+        if sizes[sizes > 1].sum() < len(values) / 2:
+            means = values.groupby(axis.codes).mean()
+            return float(means.max() - means.min())
+        return float((groups.max() - groups.min())[sizes > 1].mean())
 
     def panels(self) -> list[tuple[str, pd.DataFrame]]:
         """What each way to share DRAM is called, and its points."""

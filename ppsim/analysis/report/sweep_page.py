@@ -20,8 +20,8 @@ from ppsim.errors import InputError
 
 LOSSES = (
     f"Speedup = pruning {TIMES} accelerators {TIMES} (1 \N{MINUS SIGN} losses): what pruning gives on one accelerator, "
-    "times how many there are, less what is lost to links (gone if they took no time), to shared DRAM (gone with private "
-    "channels as well) and to imbalance (the rest)."
+    "times how many there are, less what is lost to links (gone if they took no time), to shared DRAM (gone with "
+    "private channels as well) and to imbalance (the rest)."
 )
 
 

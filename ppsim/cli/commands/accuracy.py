@@ -99,8 +99,8 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _tables(report: AccuracyReport) -> list[Group]:
     """A table for each network."""
+    from ppsim.analysis.quantities import times
     from ppsim.cli.layout import table, titled
-    from ppsim.cli.quantities import times
     from ppsim.explore.accuracy import STEPS
 
     def cell(values: tuple[float, float, float]) -> str:

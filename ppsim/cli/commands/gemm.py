@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ppsim.cli.options import Dataflow, Energy, Engine, JsonFile, Overlap, Settings, system_of, system_settings
+from ppsim.cli.options import Dataflow, Energy, Engine, JsonFile, Overlap, Settings, system_settings
 from ppsim.cli.output import check_json, console_for, print_assumptions, print_page, say, write_json
 from ppsim.errors import InputError
 
@@ -38,8 +38,8 @@ def gemm(
 
     On a system (-s), or in closed form on an array alone (--array).
     """
+    from ppsim.analysis.quantities import percent
     from ppsim.cli import tables
-    from ppsim.cli.quantities import percent
 
     check_json(json)
     if (system is None) == (array is None):
@@ -54,6 +54,7 @@ def gemm(
         return
 
     import ppsim
+    from ppsim.explore.setups import system_of
 
     assert system is not None
     hardware = system_of(system, accelerators, 1, system_settings(dataflow, overlap, energy, settings))

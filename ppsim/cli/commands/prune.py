@@ -134,8 +134,8 @@ def prune(
 
 
 def _table(pruned: Pruned) -> Group:
+    from ppsim.analysis.quantities import percent, si
     from ppsim.cli.layout import table, titled
-    from ppsim.cli.quantities import percent, si
 
     rows = [
         (
@@ -179,7 +179,7 @@ def _measured(
     pruned: Pruned, changes: tuple[OutputChange, ...], inputs: Array | None, compensated: bool
 ) -> Iterator[str]:
     """What is known of the outputs: how far they moved, on what, and how far that is to be trusted."""
-    from ppsim.cli.quantities import percent, short
+    from ppsim.analysis.quantities import percent, short
 
     if inputs is None:
         yield "What it still computes is not measured here: --calibration fits what is left to inputs, and tells."

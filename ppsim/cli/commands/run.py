@@ -18,7 +18,6 @@ from ppsim.cli.options import (
     Overlap,
     Settings,
     SystemName,
-    system_of,
     system_settings,
 )
 from ppsim.cli.output import (
@@ -98,14 +97,18 @@ def run(
     """
     import ppsim
     from ppsim.cli import tables
+    from ppsim.explore.setups import fewest_accelerators, network_of, system_of
 
     check_json(json)
     _check_trace(trace, json, (workload, system))
     if draws is not None and not uncertainty:
         raise InputError("--draws says how many tables --uncertainty draws; give --uncertainty too")
-    net = _network(workload, batch, sequence, parts, layers, keep)
-    wanted = net.fewest_accelerators if isinstance(net, ppsim.PartitionedGraph) else 1
-    hardware = system_of(system, accelerators, wanted, system_settings(dataflow, overlap, energy, settings))
+    if parts is None and (layers is not None or keep is not None):
+        raise InputError("--layers and --keep say what -p prunes; give -p PARTS too")
+    net = network_of(workload, batch, sequence, parts, layers, keep)
+    hardware = system_of(
+        system, accelerators, fewest_accelerators(net), system_settings(dataflow, overlap, energy, settings)
+    )
     named = None if baselines is None else [name.strip() for name in baselines.split(",")]
     with progress(f"simulating {workload} and its baselines"):
         comparison = ppsim.compare(net, hardware, engine=engine, baselines=named)
@@ -148,34 +151,6 @@ def run(
         say(console, recorded)
 
 
-def _network(
-    workload: str, batch: int, sequence: int | None, parts: int | None, layers: str | None, keep: float | None
-) -> LayerGraph | PartitionedGraph:
-    """A network, cut if that is asked for, or one that is cut already in its file."""
-    from ppsim.documents import format_of
-    from ppsim.pruning.partition import partition
-    from ppsim.pruning.prune import load_network
-    from ppsim.workload.documents import load_workload
-    from ppsim.workload.formats import is_model_file
-    from ppsim.workload.partitioned import PartitionedGraph
-    from ppsim.workload.partitioned_documents import FORMAT, load_partitioned
-
-    if parts is None and (layers is not None or keep is not None):
-        raise InputError("--layers and --keep say what -p prunes; give -p PARTS too")
-    net: LayerGraph | PartitionedGraph
-    if is_model_file(workload):
-        net = load_network(workload).for_run(batch, None, sequence)
-    elif Path(workload).is_file() and format_of(Path(workload)) == FORMAT:
-        net = load_partitioned(workload, batch=batch, sequence=sequence)
-    else:
-        net = load_workload(workload, batch=batch, sequence=sequence)
-    if isinstance(net, PartitionedGraph):
-        if parts is not None:
-            raise InputError(f"{workload} is partitioned already; leave -p, --layers and --keep out")
-        return net
-    return net if parts is None else partition(net, parts, layers="fc*" if layers is None else layers, keep=keep)
-
-
 def _check_trace(trace: str | None, json: str | None, read: Sequence[str]) -> None:
     """Complain about a timeline that cannot be written, or only over another file, before anything is simulated."""
     if trace == "-":
@@ -186,7 +161,7 @@ def _check_trace(trace: str | None, json: str | None, read: Sequence[str]) -> No
 
 def _write_trace(trace: str, net: LayerGraph | PartitionedGraph, hardware: System) -> str:
     """Record the run and write its timeline; returns a line that says so."""
-    from ppsim.cli.quantities import si
+    from ppsim.analysis.quantities import si
     from ppsim.timelines import timeline
 
     with progress("recording the timeline"):

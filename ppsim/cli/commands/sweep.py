@@ -60,7 +60,7 @@ def sweep(
     for error, count in frame["error"].value_counts().head(5).items():
         say(console, f"Failed, {count:,} points: {error}")
     console.print()
-    say(console, f"Next: ppsim plot {place}; ppsim report {place} -o report.html")
+    say(console, f"Next: ppsim plot {place}; ppsim report {place}")
 
 
 def _executor(jobs: int | None, dask: str | None) -> Executor:

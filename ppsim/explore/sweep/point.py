@@ -17,7 +17,7 @@ from ppsim.analysis.comparison import Comparison
 from ppsim.analysis.result import Result
 from ppsim.baselines import FEWEST, NETWORK, PRUNED_LAYERS, Network, Networks, explained, in_turn
 from ppsim.errors import InputError
-from ppsim.explore.setups import network_of, system_for
+from ppsim.explore.setups import fewest_accelerators, network_of, system_of
 from ppsim.explore.sweep.spec import RUN_FIELDS, SCOPES, Settings
 from ppsim.hardware.area import area_mm2
 from ppsim.hardware.documents import load_system
@@ -114,7 +114,9 @@ def built(settings: Settings) -> tuple[tuple[Network, ...], System]:
     }
     nets = _networks(json.dumps(about_network), settings["scope"])
     (whole,) = _networks(json.dumps(about_network), NETWORK)
-    return nets, system_for(whole, settings["system"], settings.get("accelerators"), _of_system(settings))
+    return nets, system_of(
+        settings["system"], settings.get("accelerators"), fewest_accelerators(whole), _of_system(settings)
+    )
 
 
 def check_system(settings: Settings) -> None:

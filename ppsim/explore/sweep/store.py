@@ -90,8 +90,8 @@ def load_manifest(place: Path) -> Manifest:
 def opened(place: Path, manifest: Manifest, text: str, resume: bool) -> Iterator[Journal]:
     """The journal of a sweep's folder, made if missing, for this process alone.
 
-    `text` is the specification as it is kept. Raises InputError where another process is at it; where there is a sweep
-    with rows already, unless it is to be resumed and is this one; and where what its numbers come from has changed since.
+    `text` is the specification as it is kept. Raises InputError where another process is at it, where there are rows
+    already that are not to be gone on with, and where they are another sweep's or what they come from has changed.
     """
     from filelock import FileLock, Timeout
 
