@@ -6,9 +6,9 @@ replaced by those lines of the output, counted from 1, and "@@" by all of it.
 
 from __future__ import annotations
 
-import re
 import sys
 from difflib import SequenceMatcher
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,19 +23,23 @@ def renewed(shown: str, printed: str) -> str:
         return "\n".join(lines)
     found: list[str] = []
     at = 0
-    for piece in re.split(rf"^({re.escape(LEFT_OUT)}|@@.*)$\n?", shown, flags=re.MULTILINE):
-        if piece.startswith("@@"):
-            first, _, last = piece.removeprefix("@@").strip().partition("-")
-            found += lines[int(first or 1) - 1 : int(last) if last else None]
-        elif piece == LEFT_OUT:
-            found.append(LEFT_OUT)
-        elif piece.strip("\n"):
-            old = piece.rstrip("\n").split("\n")
+    for marked, group in groupby(shown.split("\n"), lambda line: line == LEFT_OUT or line.startswith("@@")):
+        old = list(group)
+        if marked:
+            for line in old:
+                found += [LEFT_OUT] if line == LEFT_OUT else _named(line, lines)
+        else:
             places = range(at, max(at + 1, len(lines) - len(old) + 1))
             at = max(places, key=lambda place: _likeness(old, lines[place : place + len(old)]))
             found += lines[at : at + len(old)]
             at += len(old)
     return "\n".join(found)
+
+
+def _named(marker: str, lines: list[str]) -> list[str]:
+    first, dash, last = marker.removeprefix("@@").strip().partition("-")
+    start = int(first or 1)
+    return lines[start - 1 : int(last) if last else start if first and not dash else None]
 
 
 def _likeness(old: list[str], new: list[str]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from pages import Block, differences
+from renew import renewed
 
 PRINTED = "first  \n  second 1.00x\n\nthird 12,345\nfourth\n"
 
@@ -61,3 +62,18 @@ def test_output_in_a_block_of_a_console() -> None:
     text = "$ ppsim one\nprints\nthis\n$ ppsim two \\\n  -s x\n"
     found = [(str(command), command.shown) for command in Block("p", 1, 5, "console", text).commands()]
     assert found == [("ppsim one", "prints\nthis"), ("ppsim two -s x", "")]
+
+
+@pytest.mark.parametrize(
+    ("shown", "wanted"),
+    [
+        ("first\nold", "first\n  second 1.00x\n\nthird 12,345\nfourth"),
+        ("@@", "first\n  second 1.00x\n\nthird 12,345\nfourth"),
+        ("first\n...\n@@ 4-", "first\n...\nthird 12,345\nfourth"),
+        ("...\nthird 12,344\n...", "...\nthird 12,345\n..."),
+        ("...\n  second 0.98x\n\n...\nforth", "...\n  second 1.00x\n\n...\nfourth"),
+    ],
+)
+def test_renewed_output_passes(shown: str, wanted: str) -> None:
+    assert renewed(shown, PRINTED) == wanted
+    assert differences(wanted, PRINTED) is None
