@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
 
+from ppsim.analysis.components import COMPONENTS
 from ppsim.analysis.quantities import energy, percent, prefix_of, short, si, times
 from ppsim.cli.layout import table, titled
 from ppsim.validation import wording
@@ -53,15 +54,7 @@ def layer_table(result: Result) -> Group:
     return titled("Layers", table(heads, rows, left=(0, 1)))
 
 
-#: components as people call them, and in the head of a column where that is long
-COMPONENTS = {
-    "mac": "MAC",
-    "register_file": "register file",
-    "pe_to_pe": "PE to PE",
-    "sram": "SRAM",
-    "dram": "DRAM",
-    "dram_background": "DRAM background",
-}
+#: components in the head of a column, where their names are long
 HEADS = {"register_file": "reg.\nfile", "pe_to_pe": "PE to\nPE", "dram_background": "DRAM\nbackgr.", "leakage": "leak"}
 
 

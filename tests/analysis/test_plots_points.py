@@ -103,6 +103,18 @@ def test_kept_shares_that_follow_parts_are_no_axis_of_their_own() -> None:
     assert PLOTS["keep"].missing(points_of(swept({"parts": [2, 4, 8], "accelerators": [2]}))) is None
 
 
+def test_accelerators_that_follow_parts_are_along_them() -> None:
+    axes = {"parts": [1, 2, 4], "dram.bandwidth_gb_s": [4, 16]}
+    tied = points_of(swept(axes, change=lambda frame: frame.__setitem__("accelerators", frame["parts"])))
+    assert (found := tied.along("accelerators")) is not None
+    assert found.paths == ("parts",)
+    assert len(draw("speedup", tied).axes[0].lines) == 3  # a curve for each bandwidth, and the ideal
+    assert points_of(swept(axes)).along("accelerators") is None
+    free = points_of(swept({"parts": [1, 2], "accelerators": [1, 2]})).along("accelerators")
+    assert free is not None
+    assert free.paths == ("accelerators",)
+
+
 def test_latency_of_several_networks_has_no_front() -> None:
     sweep = swept({"workload": ["a", "b"], "accelerators": [1, 2]})
     assert "--at workload=VALUE" in (PLOTS["pareto"].missing(points_of(sweep)) or "")

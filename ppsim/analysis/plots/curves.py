@@ -43,7 +43,7 @@ class Ideal:
 
 def curves(points: Points, column: str, label: str, ideal: Ideal) -> Figure:
     """The figure, over a column of numbers."""
-    taken = points.axis(column)
+    taken = points.along(column)
     first, second, rest = _told_apart(points, taken)
     along = None if taken is None else in_ranges(taken, RANGES if points.sparse else MOST)
     places = _places(points.frame[column], along)

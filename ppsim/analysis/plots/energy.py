@@ -86,7 +86,7 @@ class Energy(Plot):
 
 def _caption(points: Points, column: str, stacks: Iterable[str]) -> str:
     said = f"{points.subject()}."
-    if rest := points.besides(points.axis(column), points.sharing):
+    if rest := points.besides(points.along(column), points.sharing):
         said += f" Bars are the fastest points{over(rest)}."
     if OTHERS in stacks:
         said += f" Others: components below {100 * COUNTS:g} % in each bar."

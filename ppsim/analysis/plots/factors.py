@@ -118,7 +118,7 @@ def _draw(axes: Axes, left: float, fall: Waterfall) -> None:
 
 def _caption(points: Points, column: str, falls: Sequence[Waterfall]) -> str:
     said = f"{points.subject()}; against the unpruned network on one accelerator."
-    if rest := points.besides(points.axis(column), points.sharing):
+    if rest := points.besides(points.along(column), points.sharing):
         said += f" The fastest points{over(rest)}."
     said += " Imbalance, shared DRAM and links are taken off pruning times accelerators, in this order"
     gains = any(after > before * 1.01 for fall in falls for before, after in pairwise(fall.levels[2:]))

@@ -65,6 +65,13 @@ class Points:
         """The axis with a path, if it varies."""
         return next((axis for axis in self.axes if path in axis.paths), None)
 
+    def along(self, column: str) -> Axis | None:
+        """The axis that a column follows: the one of that path, or one that it follows value by value.
+
+        There are as many accelerators as parts where only parts are set.
+        """
+        return self.axis(column) or next((axis for axis in self.axes if _follows(self.frame[column], axis)), None)
+
     def besides(self, *taken: str | Axis | None) -> list[Axis]:
         """The axes without some; those that change the speedup most come first."""
         left = [axis for axis in self.axes if axis not in taken and not set(axis.paths) & set(taken)]
@@ -149,6 +156,12 @@ def points_of(sweep: Sweep, at: Mapping[str, str] | None = None, value: str = "s
         raise InputError(f"no point{where} to plot{f': all {len(frame)} failed' if len(frame) else ''}")
     varying = tuple(axis for axis in (axis.within(usable) for axis in axes) if len(axis.values) > 1)
     return Points(sweep, usable, varying, fixed, len(frame) - len(usable), value)
+
+
+def _follows(column: pd.Series[Any], axis: Axis) -> bool:
+    return bool(
+        (axis.codes.groupby(column).nunique() == 1).all() and (column.groupby(axis.codes).nunique() == 1).all()
+    )
 
 
 def fastest_first(frame: pd.DataFrame) -> pd.DataFrame:
