@@ -108,7 +108,7 @@ def test_accelerators_that_follow_parts_are_along_them() -> None:
     tied = points_of(swept(axes, change=lambda frame: frame.__setitem__("accelerators", frame["parts"])))
     assert (found := tied.along("accelerators")) is not None
     assert found.paths == ("parts",)
-    assert len(draw("speedup", tied).axes[0].lines) == 3  # a curve for each bandwidth, and the ideal
+    assert all(len(line.get_xdata()) == 3 for line in draw("speedup", tied).axes[0].lines)  # curves, not points
     assert points_of(swept(axes)).along("accelerators") is None
     free = points_of(swept({"parts": [1, 2], "accelerators": [1, 2]})).along("accelerators")
     assert free is not None

@@ -159,9 +159,7 @@ def points_of(sweep: Sweep, at: Mapping[str, str] | None = None, value: str = "s
 
 
 def _follows(column: pd.Series[Any], axis: Axis) -> bool:
-    return bool(
-        (axis.codes.groupby(column).nunique() == 1).all() and (column.groupby(axis.codes).nunique() == 1).all()
-    )
+    return bool((axis.codes.groupby(column).nunique() == 1).all() and (column.groupby(axis.codes).nunique() == 1).all())
 
 
 def fastest_first(frame: pd.DataFrame) -> pd.DataFrame:

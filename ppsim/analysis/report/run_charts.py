@@ -13,7 +13,7 @@ from ppsim.analysis.report.look import BLUE, HOVER, INK, ORANGE, PURPLE, VERMILL
 from ppsim.analysis.report.marks import bar_mark
 from ppsim.analysis.report.naming import label
 from ppsim.analysis.report.parts import Chart, Key, Scale, energy_scale, scale_of
-from ppsim.analysis.report.run import Factors, Run
+from ppsim.analysis.report.run import Factors, Layer, Run
 from ppsim.analysis.result import BOUNDS
 
 #: layers that a chart has room for; of more, those that spend most
@@ -85,13 +85,9 @@ def baseline_energy_chart(run: Run) -> Chart | None:
 
 def layer_energy_chart(run: Run) -> Chart | None:
     """Energy by component of each layer, in their order."""
-    spending = sorted(run.layers, key=lambda layer: -layer.energy_pj)[:MOST_LAYERS]
-    if not run.energy_pj or not spending:
+    if not run.energy_pj or not run.layers:
         return None
-    shown = [layer for layer in run.layers if any(layer is one for one in spending)]
-    left_out = len(run.layers) - len(shown)
-    rest = sum(layer.energy_pj for layer in run.layers) - sum(layer.energy_pj for layer in shown)
-    note = f" {left_out:,} layers with {percent(rest / run.energy_pj)} of the energy are left out." if left_out else ""
+    shown, note = _largest(run.layers, [layer.energy_pj for layer in run.layers], "energy")
     names = _distinct([label(layer.name, 24) for layer in shown])
     bars = {name: layer.energy for name, layer in zip(names, shown, strict=True)}
     return _energy_chart(
@@ -103,15 +99,20 @@ def layer_energy_chart(run: Run) -> Chart | None:
     )
 
 
+def _largest(layers: Sequence[Layer], sizes: Sequence[float], what: str) -> tuple[list[Layer], str]:
+    """The layers with the largest sizes, in their order, and a sentence on those that are left out."""
+    places = sorted(sorted(range(len(layers)), key=lambda place: -sizes[place])[:MOST_LAYERS])
+    if not (left_out := len(layers) - len(places)):
+        return list(layers), ""
+    rest = 1 - sum(sizes[place] for place in places) / sum(sizes)
+    return [layers[place] for place in places], f" {left_out:,} layers with {percent(rest)} of the {what} are left out."
+
+
 def layer_time_chart(run: Run) -> Chart | None:
     """Time of each layer, in their order, and what bounds it."""
-    longest = sorted(run.layers, key=lambda layer: -layer.cycles)[:MOST_LAYERS]
-    if not run.cycles or not longest:
+    if not run.cycles or not run.layers:
         return None
-    shown = [layer for layer in run.layers if any(layer is one for one in longest)]
-    left_out = len(run.layers) - len(shown)
-    rest = sum(layer.cycles for layer in run.layers) - sum(layer.cycles for layer in shown)
-    note = f" {left_out:,} layers with {percent(rest / run.cycles)} of the time are left out." if left_out else ""
+    shown, note = _largest(run.layers, [layer.cycles for layer in run.layers], "time")
     names = _distinct([label(layer.name, 24) for layer in shown])
     seconds = [run.seconds * layer.cycles / run.cycles for layer in shown]
     scale = scale_of(seconds, "s")
