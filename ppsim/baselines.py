@@ -164,7 +164,8 @@ def _factors(comparison: Comparison, nets: Networks, system: System, run: Run) -
         ideal = replace(system, interconnect=replace(system.interconnect, ideal=True))
         alone = replace(ideal, dram=replace(system.dram, sharing="private"))
         actual = efficiency(comparison.result.seconds)
-        linked = efficiency(run(nets, ideal).seconds)
+        # where nothing is sent, links take no time as they are
+        linked = efficiency(run(nets, ideal).seconds) if comparison.result.link_bytes else actual
         private = efficiency(run(nets, alone).seconds) if system.dram_shared else linked
     return Factors(
         pruning=comparison.baselines["single-dense"].seconds / single,

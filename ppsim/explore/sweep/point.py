@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +23,7 @@ from ppsim.hardware.area import area_mm2
 from ppsim.hardware.documents import load_system
 from ppsim.hardware.energy import COMPONENTS
 from ppsim.hardware.system import System
+from ppsim.workload.graph import LayerGraph
 from ppsim.workload.partitioned import PartitionedGraph
 
 Row = dict[str, Any]
@@ -76,14 +77,19 @@ class Simulated:
 
 
 class _Known:
-    """Results by network and system, the latest `_KEPT` of them."""
+    """The numbers of results by network and system, the latest `_KEPT` of them.
+
+    What they say of DRAM sharing is not to be relied on: one accelerator alone has its channel for itself.
+    """
 
     def __init__(self) -> None:
         self._results: OrderedDict[Any, tuple[Networks, Result]] = OrderedDict()
 
     def run(self, nets: Networks, system: System) -> Result:
-        """`in_turn`, once for the same networks on an equal system. Networks are told apart by identity."""
-        key = (*map(id, nets), system)
+        """`in_turn`, once for the same networks on an equal system; of those that are cut, once for each object."""
+        if system.accelerators == 1:
+            system = replace(system, dram=replace(system.dram, sharing="private"))
+        key = (*(net if isinstance(net, LayerGraph) else id(net) for net in nets), system)
         if key in self._results:
             self._results.move_to_end(key)
         else:
@@ -100,8 +106,7 @@ _known = _Known()
 def simulated(settings: Settings) -> Simulated:
     """Simulate a design point against the unpruned network on one accelerator; raises InputError."""
     nets, system = built(settings)
-    comparison = explained(nets, system, settings["scope"], FEWEST, _known.run)
-    return Simulated(nets, system, comparison)
+    return Simulated(nets, system, explained(nets, system, settings["scope"], FEWEST))
 
 
 def built(settings: Settings) -> tuple[tuple[Network, ...], System]:
@@ -114,9 +119,13 @@ def built(settings: Settings) -> tuple[tuple[Network, ...], System]:
     }
     nets = _networks(json.dumps(about_network), settings["scope"])
     (whole,) = _networks(json.dumps(about_network), NETWORK)
-    return nets, system_of(
-        settings["system"], settings.get("accelerators"), fewest_accelerators(whole), _of_system(settings)
-    )
+    about_system = (settings["system"], settings.get("accelerators"), fewest_accelerators(whole))
+    return nets, _system(*about_system, json.dumps(_of_system(settings)))
+
+
+@lru_cache(maxsize=256)
+def _system(name: str, accelerators: int | None, usual: int, fields: str) -> System:
+    return system_of(name, accelerators, usual, json.loads(fields))
 
 
 def check_system(settings: Settings) -> None:
@@ -154,18 +163,18 @@ def _networks(about: str, scope: str) -> tuple[Network, ...]:
 
 def row_of(settings: Settings) -> Row:
     """What a design point gives, a value for each column of `DESCRIPTION` and `MEASURED`; raises InputError."""
-    point = simulated(settings)
-    comparison, system = point.comparison, point.system
+    nets, system = built(settings)
+    comparison = explained(nets, system, settings["scope"], FEWEST, _known.run)
     result, factors = comparison.result, comparison.factors
     assert factors is not None
     single = comparison.baselines["single-dense"]
-    cut = [net for net in point.nets if isinstance(net, PartitionedGraph)]
+    cut = [net for net in nets if isinstance(net, PartitionedGraph)]
     weights = sum(net.dense_weights for net in cut)
     return {
         "workload": settings["workload"],
         "system": settings["system"],
         "scope": comparison.scope,
-        "dram": result.dram,
+        "dram": "private" if system.dram.sharing == "private" else "shared",
         "accelerators": result.accelerators,
         "parts": result.parts,
         "batch": result.batch,
