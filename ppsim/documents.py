@@ -44,13 +44,30 @@ def names(folder: str) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in packaged(folder).glob("*.yaml")))
 
 
+def is_file(path: str | Path) -> bool:
+    """Whether there is a file, also for names that no file can have."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def version(path: Path) -> tuple[str, int, int]:
+    """What tells a file from others, and from itself once it has changed: for caches of what was read from it."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    return str(path.resolve()), status.st_mtime_ns, status.st_size
+
+
 def locate(name_or_path: str, folder: str, what: str) -> Path:
     """The file a name or path stands for; raises InputError that lists the known names."""
     known = names(folder)
     if name_or_path in known:
         return packaged(folder) / f"{name_or_path}.yaml"
     path = Path(name_or_path)
-    if path.is_file():
+    if is_file(path):
         return path
     close = get_close_matches(name_or_path, known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
@@ -125,6 +142,10 @@ def _loader() -> Any:
                 seen.add(key.value)
             return super().construct_mapping(node, deep)
 
+    # YAML 1.1 takes these for words
+    Loader.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), "-+0123456789"
+    )
     return Loader
 
 
@@ -231,6 +252,9 @@ def validate(kind: type[T], document: Any, where: str) -> T:
     """
     try:
         text = json.dumps(document, default=_plain)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where}: is no document: {error}") from None
+    try:
         return cast(T, _adapter(cast(Hashable, kind)).validate_json(text, strict=True))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
@@ -238,8 +262,10 @@ def validate(kind: type[T], document: Any, where: str) -> T:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy numbers as plain ones, everything else JSON does not know as text."""
-    return value.item() if hasattr(value, "item") else str(value)
+    """NumPy's numbers and arrays and ranges as plain ones, everything else JSON does not know as text."""
+    if isinstance(value, range):
+        return list(value)
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def dump(value: Any) -> Any:

@@ -55,12 +55,23 @@ def write_bytes(path: Path, content: bytes) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(draft, target)
+            sync_folder(target.parent)
         except BaseException:
             with suppress(OSError):
                 draft.unlink()
             raise
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def sync_folder(path: Path) -> None:
+    """Let a folder's entries survive a power failure, where the system can do that."""
+    with suppress(OSError):
+        place = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(place)
+        finally:
+            os.close(place)
 
 
 def json_text(value: Mapping[str, Any] | Sequence[Any]) -> str:

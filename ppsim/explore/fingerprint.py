@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 import ppsim
@@ -14,7 +14,8 @@ _DOCUMENTS = ("accelerators", "workloads")
 
 def hash_of(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal; raises OSError."""
-    return sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=1)

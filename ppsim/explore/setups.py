@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ppsim.documents import format_of
+from ppsim.documents import format_of, is_file
 from ppsim.errors import InputError
 from ppsim.hardware.documents import load_system
 from ppsim.hardware.system import System
@@ -40,7 +40,7 @@ def network_of(
     if parts is None and (layers is not None or keep is not None):
         raise InputError("layers and keep say what is cut and how much is kept; give parts too")
     net: LayerGraph | PartitionedGraph
-    cut = Path(workload).is_file() and format_of(Path(workload)) == FORMAT
+    cut = is_file(workload) and format_of(Path(workload)) == FORMAT
     if settings and (cut or is_model_file(workload)):
         raise InputError(f"{workload}: only fields of a workload's document can be set, got {', '.join(settings)}")
     if is_model_file(workload):
@@ -66,6 +66,6 @@ def system_of(name: str, accelerators: int | None, usual: int, settings: Mapping
 
     Raises InputError as `load_system` does.
     """
-    if accelerators is None and not load_system(name).groups:
+    if accelerators is None and not settings.get("groups") and not load_system(name).groups:
         accelerators = usual
     return load_system(name, accelerators=accelerators, set=settings)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ppsim.documents import dump, locate, read, set_path, validate
+from ppsim.documents import dump, is_file, locate, read, set_path, validate, version
 from ppsim.errors import InputError
 from ppsim.hardware.energy import EnergyTable
 from ppsim.hardware.memories import memory_called
@@ -151,28 +151,38 @@ def _set_number(document: dict[str, Any], path: str, value: Any, where: str) -> 
         document["energy"][name] = {"value": value, **_BY_USER}
 
 
-@lru_cache(maxsize=64)
 def _system_document(name: str) -> dict[str, Any]:
     path = locate(name, SYSTEMS, "system")
+    return _read_system(path, version(path))
+
+
+@lru_cache(maxsize=64)
+def _read_system(path: Path, version: tuple[str, int, int]) -> dict[str, Any]:
     document = read(path, SYSTEM_FORMAT)
     if not isinstance(document.get("energy"), str | dict):
         raise InputError(f"{path}: energy: give the name of an energy table, or a table")
     return document
 
 
-@lru_cache(maxsize=64)
 def _table_document(name: str) -> dict[str, Any]:
     base, node_nm = _split_node(name)
+    path = locate(base, TABLES, "energy table")
+    return _read_table(path, version(path), node_nm)
+
+
+@lru_cache(maxsize=64)
+def _read_table(path: Path, version: tuple[str, int, int], node_nm: float | None) -> dict[str, Any]:
+    document = read(path, TABLE_FORMAT)
     if node_nm is None:
-        return read(locate(name, TABLES, "energy table"), TABLE_FORMAT)
-    scaled: dict[str, Any] = dump(scale(load_energy_table(base), node_nm))
+        return document
+    scaled: dict[str, Any] = dump(scale(validate(EnergyTable, document, f"energy table {path}"), node_nm))
     return scaled
 
 
 def _split_node(name: str) -> tuple[str, float | None]:
     """ "horowitz-45nm@16" as ("horowitz-45nm", 16.0); a name without @, or a file called so, has no node."""
     base, at, node = name.rpartition("@")
-    if not at or Path(name).is_file():
+    if not at or is_file(name):
         return name, None
     try:
         return base, float(node.removesuffix("nm"))

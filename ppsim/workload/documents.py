@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any, TypeAlias, Union
 
 from annotated_types import MinLen
 from pydantic import Field
 
-from ppsim.documents import locate, read, set_path, validate
+from ppsim.documents import locate, read, set_path, validate, version
 from ppsim.errors import InputError
 from ppsim.specification import Specification
 from ppsim.workload.graph import LayerGraph
@@ -55,9 +56,13 @@ def described_workload(name: str) -> tuple[LayerGraph, str]:
     return _network(str(name))
 
 
-@lru_cache(maxsize=64)
 def _network(name: str, settings: str = "{}") -> tuple[LayerGraph, str]:
     path = locate(name, WORKLOADS, "workload")
+    return _read(path, version(path), settings)
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, version: tuple[str, int, int], settings: str) -> tuple[LayerGraph, str]:
     content = read(path, FORMAT)
     for place, value in json.loads(settings).items():
         set_path(content, place, value, str(path))

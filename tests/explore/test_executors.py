@@ -65,12 +65,21 @@ def test_an_exception_ends_the_run() -> None:
             in_order(executor, tasks)
 
 
-def test_closing_leaves_no_process_behind() -> None:
-    run = iter(Processes(2).run([os.getpid] * 20))
+def test_closing_leaves_no_process_behind_and_waits_for_none() -> None:
+    run = iter(Processes(2).run([os.getpid, os.getpid, *[partial(time.sleep, 60)] * 20]))
     worker = next(run)[0][1]
+    began = time.monotonic()
     run.close()  # type: ignore[attr-defined]
-    with pytest.raises(ProcessLookupError):
-        os.kill(worker, 0)  # type: ignore[arg-type]
+    assert time.monotonic() - began < 30
+    assert not alive(worker)  # type: ignore[arg-type]
+
+
+def test_results_do_not_wait_for_long_tasks_behind_them() -> None:
+    """Short tasks make large handfuls; when tasks become long, results come one by one all the same."""
+    tasks = [*[partial(time.sleep, 0.001)] * 200, *[partial(time.sleep, 0.4)] * 8]
+    sizes = [sum(number >= 200 for number, _ in handful) for handful in Processes(2).run(tasks)]
+    assert sum(sizes) == 8
+    assert max(sizes) == 1
 
 
 def test_processes_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ppsim.cli.options import Jobs, JsonFile
-from ppsim.cli.output import check_json, console_for, print_page, progress, say, write_json
+from ppsim.cli.output import check_distinct, check_json, console_for, print_page, progress, say, write_json
 from ppsim.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: folder that sweeps go to, each under the name of its specification
 RESULTS = Path("results")
+#: kinds of errors that are told of one by one
+ERRORS = 5
 
 
 def sweep(
@@ -39,9 +42,11 @@ def sweep(
     """
     import ppsim
     from ppsim.cli import tables
+    from ppsim.explore.sweep.store import FILES
 
     check_json(json)
     place = RESULTS / spec.stem if out is None else out
+    check_distinct([spec, *(place / name for name in FILES)], [json])
     with progress(f"sweeping {spec.name}", unit="points") as report:
         run = ppsim.sweep(spec, place, resume, _executor(jobs, dask), report)
         try:
@@ -49,16 +54,19 @@ def sweep(
         except KeyboardInterrupt:
             _say_what_is_kept(run, spec, place)
             raise
-    write_json(json, {"rows": frame.astype(object).where(frame.notna(), None).to_dict("records")})
+    write_json(json, {"rows": run.to_table().to_pylist()})
     console = console_for(json)
     failed = frame["error"].notna()
     errors = f", {failed.sum():,} of them failed" if failed.any() else ""
-    say(console, f"{len(frame):,} points{errors}: {place}")
+    say(console, f"{_points(len(frame))}{errors}: {place}")
     console.print()
     if not failed.all():
         print_page(console, tables.sweep_table(frame[~failed], run.spec.paths))
-    for error, count in frame["error"].value_counts().head(5).items():
-        say(console, f"Failed, {count:,} points: {error}")
+    kinds = frame["error"].value_counts()
+    for error, count in kinds.head(ERRORS).items():
+        say(console, f"Failed, {_points(int(count))}: {error}")
+    if len(kinds) > ERRORS:
+        say(console, f"Failed with {len(kinds) - ERRORS:,} other errors: {_points(int(kinds[ERRORS:].sum()))}")
     console.print()
     say(console, f"Next: ppsim plot {place}; ppsim report {place}")
 
@@ -75,7 +83,9 @@ def _executor(jobs: int | None, dask: str | None) -> Executor:
 
 
 def _say_what_is_kept(run: Sweep, spec: Path, place: Path) -> None:
-    print(
-        f"{run.done:,} of {len(run):,} points are kept in {place}; go on with: ppsim sweep {spec} -o {place} --resume",
-        file=sys.stderr,
-    )
+    again = shlex.join(["ppsim", "sweep", str(spec), "-o", str(place), "--resume"])
+    print(f"{run.done:,} of {len(run):,} points are kept in {place}; go on with: {again}", file=sys.stderr)
+
+
+def _points(count: int) -> str:
+    return f"{count:,} point{'' if count == 1 else 's'}"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from logging import CRITICAL
 from typing import Any, TypeVar
 
 from ppsim.errors import InputError
 from ppsim.explore.executors.contract import Handful, Lost
-from ppsim.explore.executors.pace import AHEAD, Pace, in_turn
-from ppsim.explore.executors.processes import processors
+from ppsim.explore.executors.pace import AHEAD, Pace, handful_of
+from ppsim.explore.executors.processes import ignoring_interrupts, processors
 from ppsim.explore.fingerprint import fingerprint
 from ppsim.extras import needs
 
@@ -38,16 +40,25 @@ class Dask:
         """(number, result) of each task, as they finish."""
         with ExitStack() as stack:
             client = self._client(stack)
-            yield from _shared_out(client, tasks)
+            try:
+                yield from _shared_out(client, tasks)
+            except (OSError, CancelledError) as error:
+                raise InputError(f"--dask {self.address}: the connection was lost: {error}") from None
 
     def _client(self, stack: ExitStack) -> Any:
         with needs("dask", "a cluster"):
             from distributed import Client, LocalCluster
         if self.address == LOCAL:
-            # the port of a dashboard nobody looks at might be taken
-            cluster = stack.enter_context(
-                LocalCluster(n_workers=self.workers, threads_per_worker=1, processes=True, dashboard_address=None)
-            )
+            with ignoring_interrupts():
+                cluster = stack.enter_context(
+                    LocalCluster(
+                        n_workers=self.workers,
+                        threads_per_worker=1,
+                        processes=True,
+                        dashboard_address=None,  # nobody looks at it, and its port might be taken
+                        silence_logs=CRITICAL,
+                    )
+                )
             return stack.enter_context(Client(cluster))
         try:
             client = stack.enter_context(Client(self.address, timeout=PATIENCE_S))
@@ -86,7 +97,7 @@ def _shared_out(client: Any, tasks: Sequence[Callable[[], T]]) -> Iterator[Handf
 
     def hand_over(numbers: list[int]) -> None:
         # not pure: Dask would take tasks that look alike for one
-        future = client.submit(in_turn, [tasks[number] for number in numbers], pure=False)
+        future = client.submit(handful_of, [tasks[number] for number in numbers], pure=False)
         under_way[future] = numbers
         finished.add(future)
 
@@ -104,5 +115,6 @@ def _shared_out(client: Any, tasks: Sequence[Callable[[], T]]) -> Iterator[Handf
                 for number in numbers:
                     hand_over([number])
             continue
-        pace.took(seconds, len(numbers))
-        yield list(zip(numbers, results, strict=True))
+        pace.took(seconds, len(results))
+        pace.give_back(numbers[len(results) :])
+        yield list(zip(numbers, results, strict=False))

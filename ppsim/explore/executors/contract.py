@@ -32,7 +32,7 @@ class Executor(Protocol):
         """(number, result) of each task once, as they finish, in the handfuls they come in.
 
         Tasks are picklable and do not depend on each other. An exception of a task is raised here, and ends the run; a
-        process that dies does not. Closing the iterator leaves no process behind. Raises InputError when there is
-        nothing to run tasks on.
+        process that dies does not. Closing the iterator ends what is under way and leaves no process behind. Raises
+        InputError when there is nothing to run tasks on.
         """
         ...

@@ -17,10 +17,13 @@ HANDFUL_S, MOST = 0.2, 64
 AHEAD = 2
 
 
-def in_turn(tasks: Sequence[Callable[[], T]]) -> tuple[float, list[T]]:
-    """Seconds that tasks took, one after the other, and their results."""
-    started = perf_counter()
-    results = [task() for task in tasks]
+def handful_of(tasks: Sequence[Callable[[], T]]) -> tuple[float, list[T]]:
+    """Seconds that tasks took, one after the other, and their results: of as many as fit into a handful's time."""
+    started, results = perf_counter(), []
+    for task in tasks:
+        results.append(task())
+        if perf_counter() - started > HANDFUL_S:
+            break
     return perf_counter() - started, results
 
 
@@ -38,7 +41,7 @@ class Pace:
         return [self.waiting.popleft() for _ in range(min(size, len(self.waiting)))]
 
     def give_back(self, numbers: Sequence[int]) -> None:
-        """What was taken and could not be handed over comes first again."""
+        """What was taken and not done comes first again."""
         self.waiting.extendleft(reversed(numbers))
 
     def took(self, seconds: float, tasks: int) -> None:

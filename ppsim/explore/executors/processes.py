@@ -10,14 +10,15 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from typing import Any, TypeVar
 
 from ppsim.errors import InputError
 from ppsim.explore.executors.contract import Handful, Lost
-from ppsim.explore.executors.pace import AHEAD, Pace, in_turn
+from ppsim.explore.executors.pace import AHEAD, Pace, handful_of
 from ppsim.explore.executors.serial import Serial
 
 T = TypeVar("T")
@@ -56,7 +57,9 @@ class Processes:
                 yield from _one_by_one(tasks, suspects)
         except _NoProcesses as error:
             warnings.warn(f"no further processes to be had ({error}); running in one", RuntimeWarning, stacklevel=2)
-        here = [*suspects, *waiting]
+        if suspects:  # not here, where they would take everything with them
+            yield [(number, Lost("its process died, and there is no other one to try it in")) for number in suspects]
+        here = list(waiting)
         for handful in Serial().run([tasks[number] for number in here]):
             yield [(here[number], result) for number, result in handful]
 
@@ -69,65 +72,90 @@ def _shared_out(
     tasks: Sequence[Callable[[], T]], waiting: deque[int], suspects: deque[int], jobs: int
 ) -> Iterator[Handful[T]]:
     """Results of the tasks that wait. Ends early when a process dies: tasks under way then are `suspects`."""
-    pool, pace = _pool(jobs), Pace(waiting, jobs)
+    pace = Pace(waiting, jobs)
     under_way: dict[Future[tuple[float, list[T]]], list[int]] = {}
-    try:
-        while waiting or under_way:
-            while waiting and len(under_way) < AHEAD * jobs:
-                numbers = pace.take()
-                try:
-                    under_way[pool.submit(in_turn, [tasks[number] for number in numbers])] = numbers
-                except BrokenProcessPool:
-                    pace.give_back(numbers)
-                    raise
-            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                seconds, results = future.result()
-                numbers = under_way.pop(future)
-                pace.took(seconds, len(numbers))
-                yield list(zip(numbers, results, strict=True))
-    except BrokenProcessPool:
-        for future, numbers in under_way.items():
-            if future.done() and not future.cancelled() and future.exception() is None:
-                yield list(zip(numbers, future.result()[1], strict=True))
-            else:
-                suspects.extend(numbers)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with _pool(jobs) as pool:
+        try:
+            while waiting or under_way:
+                while waiting and len(under_way) < AHEAD * jobs:
+                    numbers = pace.take()
+                    try:
+                        under_way[_submit(pool, handful_of, [tasks[number] for number in numbers])] = numbers
+                    except BrokenProcessPool:
+                        pace.give_back(numbers)
+                        raise
+                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                    seconds, results = future.result()
+                    numbers = under_way.pop(future)
+                    pace.took(seconds, len(results))
+                    pace.give_back(numbers[len(results) :])
+                    yield list(zip(numbers, results, strict=False))
+        except BrokenProcessPool:
+            for future, numbers in under_way.items():
+                done = []
+                if future.done() and not future.cancelled() and future.exception() is None:
+                    done = future.result()[1]
+                    yield list(zip(numbers, done, strict=False))
+                suspects.extend(numbers[len(done) :])
 
 
 def _one_by_one(tasks: Sequence[Callable[[], T]], suspects: deque[int]) -> Iterator[Handful[T]]:
     """Results of tasks under suspicion: a process at a time, so that it is known which task it died of."""
     deaths: Counter[int] = Counter()
     while suspects:
-        pool = _pool(1)
-        try:
-            while suspects:
-                number = suspects[0]
-                result = pool.submit(tasks[number]).result()
-                suspects.popleft()
-                yield [(number, result)]
-        except BrokenProcessPool:
-            deaths[number] += 1
-            if deaths[number] == TRIES:
-                suspects.popleft()
-                yield [(number, Lost(f"its process died, {TRIES} times; not enough memory?"))]
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        with _pool(1) as pool:
+            try:
+                while suspects:
+                    number = suspects[0]
+                    result = _submit(pool, tasks[number]).result()
+                    suspects.popleft()
+                    yield [(number, result)]
+            except BrokenProcessPool:
+                deaths[number] += 1
+                if deaths[number] == TRIES:
+                    suspects.popleft()
+                    yield [(number, Lost(f"its process died, {TRIES} times; not enough memory?"))]
 
 
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    """A pool that works: its first process is there."""
+@contextmanager
+def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool that works. Left early, by an exception or by whoever no longer wants results, its processes are ended."""
     try:
         # spawn: a fork would copy the locks of whatever threads the caller has (progress bars, numpy)
         pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_serve_the_parent)
     except (ImportError, NotImplementedError, OSError) as error:
         raise _NoProcesses(error) from None
     try:
-        pool.submit(_nothing).result()
-    except (BrokenProcessPool, OSError) as error:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise _NoProcesses(error) from None
-    return pool
+        try:
+            _submit(pool, _nothing).result()
+        except (BrokenProcessPool, OSError) as error:
+            raise _NoProcesses(error) from None
+        yield pool
+    except BaseException:
+        for process in list((pool._processes or {}).values()):  # terminate_workers() of Python 3.14
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _submit(pool: ProcessPoolExecutor, call: Callable[..., T], *arguments: Any) -> Future[T]:
+    """Hand a call over, for which the pool may start a process that leaves interrupts to this one."""
+    with ignoring_interrupts():
+        return pool.submit(call, *arguments)
+
+
+@contextmanager
+def ignoring_interrupts() -> Iterator[None]:
+    """Processes that are started inside do not hear Ctrl-C, which a terminal sends to all there are."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def _nothing() -> None:
@@ -135,8 +163,7 @@ def _nothing() -> None:
 
 
 def _serve_the_parent() -> None:
-    """Leave interrupts to the parent, and end with it: for work of a killed one, a process would wait for ever."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """End with the parent: for work of a killed one, a process would wait for ever."""
     gc.set_threshold(50_000)  # simulations make many small objects and little garbage: a tenth of the time otherwise
     parent = parent_process()
     if parent is not None:

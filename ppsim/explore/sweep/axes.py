@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import exp, floor, log
@@ -17,11 +16,10 @@ from ppsim.specification import Specification
 
 #: what one path may be set to
 Scalar = str | int | float | bool | None
-#: points of a range: more than a sweep has any use for
-MOST = 1_000_000
+#: points of a range, and the size of numbers: more than a sweep has any use for
+MOST, LARGEST = 10_000, 1e15
 #: a value this close to an integer is one: 8, 16, 32, 64 are log range points, 31.999999999999996 is rounding
 NEAR = 1e-9
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,8 @@ class Range(Specification):
     numbers between, for random and Sobol sampling.
     """
 
-    from_: Annotated[float, Field(alias="from")]
-    to: float
+    from_: Annotated[float, Field(alias="from"), Ge(-LARGEST), Le(LARGEST)]
+    to: Annotated[float, Ge(-LARGEST), Le(LARGEST)]
     points: Annotated[int, Ge(1), Le(MOST)] | None = None
     step: float | None = None
     scale: Literal["linear", "log"] = "linear"
@@ -119,8 +117,11 @@ def _choice(key: str, paths: tuple[str, ...], value: Any) -> tuple[Scalar, ...]:
 
 
 def _scalar(key: str, value: Any) -> Scalar:
-    if isinstance(value, str) and _NUMBER.fullmatch(value):  # YAML 1.1 takes 1e-3 for a word
-        return float(value)
     if not isinstance(value, str | int | float | bool | None):
         raise InputError(f"axes: {key}: {quote(value)} is no single value; name the fields below it by their paths")
-    return value
+    if isinstance(value, int | float) and not abs(value) <= LARGEST:
+        raise InputError(
+            f"axes: {key}: {quote(value)} is out of range; accepted: up to {LARGEST:g}, and finite numbers"
+        )
+    # 1e3 is a float to YAML, and an integer where one is wanted
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -16,6 +16,8 @@ from ppsim.errors import InputError
 
 #: characters of an expression
 LONGEST = 1000
+#: how deep an expression may be nested
+DEEPEST = 50
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -52,7 +54,7 @@ class Constraint:
         """Reject what is no such expression."""
         if len(self.text) > LONGEST:
             raise InputError(f"constraints: {quote(self.text)}: {len(self.text)} characters; up to {LONGEST}")
-        _check(self._tree(), self.text)
+        _check(self._tree(), self.text, DEEPEST)
 
     def _tree(self) -> ast.expr:
         try:
@@ -91,11 +93,11 @@ def _resolve(name: str, paths: tuple[str, ...], text: str) -> str:
 
 def _path(node: ast.expr) -> str | None:
     """The path that names and dots spell: a.b.c; None for anything else."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute) and (base := _path(node.value)):
-        return f"{base}.{node.attr}"
-    return None
+    names = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(names)]) if isinstance(node, ast.Name) else None
 
 
 def _paths_in(node: ast.expr) -> set[str]:
@@ -104,7 +106,9 @@ def _paths_in(node: ast.expr) -> set[str]:
     return set().union(*(_paths_in(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)))
 
 
-def _check(node: ast.expr, text: str) -> None:
+def _check(node: ast.expr, text: str, depth: int) -> None:
+    if not depth:
+        raise InputError(f"constraints: {quote(text)}: nested more than {DEEPEST} deep")
     if _path(node):
         return
     fine = (
@@ -119,7 +123,7 @@ def _check(node: ast.expr, text: str) -> None:
         raise InputError(f"constraints: {quote(text)}: {quote(what)} is not accepted here; accepted: {ACCEPTED}")
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.expr):
-            _check(child, text)
+            _check(child, text, depth - 1)
 
 
 def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:

@@ -7,21 +7,24 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ppsim.documents import locate, read
+from ppsim.documents import is_file, locate, read, version
 from ppsim.documents import names as known_names
 from ppsim.errors import InputError
 from ppsim.explore.fingerprint import hash_of
 from ppsim.hardware.documents import SYSTEM_FORMAT, SYSTEMS, TABLES
 from ppsim.workload.documents import WORKLOADS
 
-#: (name as the specification or a system has it, SHA-256 in hexadecimal) of each file that does not ship with ppsim
+#: (name as the specification or a system has it, SHA-256 in hexadecimal or `MISSING`) of what does not ship with ppsim
 Inputs = tuple[tuple[str, str], ...]
+#: stands for the hash of what is no file
+MISSING = "missing"
 
 
 def inputs_of(points: Iterable[Mapping[str, Any]]) -> Inputs:
-    """The files that points name: workloads, models, systems and their energy tables.
+    """The files that points name: workloads, models, systems and their energy tables; names of nothing are `MISSING`.
 
-    Names of what ships with ppsim are none of them. Names of nothing are left out: their points fail by themselves.
+    What ships with ppsim is no input: the fingerprint covers it. Of a model, data in files beside it are none either:
+    they are weights, and numbers do not depend on these.
     """
     workloads, systems, tables = set(), set(), set()
     for point in points:
@@ -29,14 +32,31 @@ def inputs_of(points: Iterable[Mapping[str, Any]]) -> Inputs:
         systems.add(str(point["system"]))
         tables.add(_table_named_by(point.get("energy")))
     tables.update(_table_of(system) for system in systems)
-    named: dict[str, str] = {}
-    for folder, names in ((WORKLOADS, workloads), (SYSTEMS, systems), (TABLES, tables)):
-        for name in names:
-            path = Path(name)
-            # what ships with ppsim is part of it, and wins over a file of that name
-            if name not in known_names(folder) and path.is_file():
-                named[name] = hash_of(path)
-    return tuple(sorted(named.items()))
+    shipped = ((WORKLOADS, workloads), (SYSTEMS, systems), (TABLES, tables - {""}))
+    # what ships with ppsim wins over a file of that name
+    own = {name for folder, names in shipped for name in names if name not in known_names(folder)}
+    return tuple(sorted((name, _hash_now(name)) for name in own))
+
+
+def check(inputs: Inputs) -> None:
+    """Raise InputError for a file that is not as it was when the sweep began."""
+    for name, hashed in inputs:
+        now = _hash_now(name)
+        if now != hashed:
+            what = "is there now" if hashed == MISSING else "is gone" if now == MISSING else "has changed"
+            raise InputError(f"{name}: {what}, and was not so when the sweep began; start another sweep for it")
+
+
+def _hash_now(name: str) -> str:
+    try:
+        return _hash(*version(Path(name))) if is_file(name) else MISSING
+    except (InputError, OSError):
+        return MISSING
+
+
+@lru_cache(maxsize=256)
+def _hash(path: str, changed_ns: int, size: int) -> str:
+    return hash_of(Path(path))
 
 
 def _table_named_by(energy: Any) -> str:
@@ -44,7 +64,7 @@ def _table_named_by(energy: Any) -> str:
     name = energy.get("from") if isinstance(energy, Mapping) else energy
     if not isinstance(name, str):
         return ""
-    return name if Path(name).is_file() else name.rpartition("@")[0] or name
+    return name if is_file(name) else name.rpartition("@")[0] or name
 
 
 def _table_of(system: str) -> str:
@@ -52,15 +72,3 @@ def _table_of(system: str) -> str:
         return _table_named_by(read(locate(system, SYSTEMS, "system"), SYSTEM_FORMAT).get("energy"))
     except InputError:
         return ""
-
-
-@lru_cache(maxsize=16)
-def check(inputs: Inputs) -> None:
-    """Raise InputError for a file that is not as it was when the sweep began, or is not there."""
-    for name, hashed in inputs:
-        try:
-            now = hash_of(Path(name))
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read: {error.strerror}; the sweep needs it as it was") from None
-        if now != hashed:
-            raise InputError(f"{name}: has changed since the sweep began; start another sweep for it as it is now")

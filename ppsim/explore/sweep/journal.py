@@ -8,55 +8,57 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ppsim.errors import InputError
+from ppsim.storage import sync_folder
 
+Row = dict[str, Any]
 #: the key that says which point a row is of
 POINT = "point"
 
 
 @dataclass(frozen=True)
 class Read:
-    """What a journal holds: the rows by point, the bytes of its whole lines, and how many lines are no rows."""
+    """What a journal holds: the rows by point, and the bytes of its whole lines."""
 
-    rows: dict[int, dict[str, Any]]
+    rows: dict[int, Row]
     bytes: int
-    torn: int
 
 
-def read_journal(path: Path) -> Read:
-    """Read a journal, which may be growing; raises InputError where it cannot be read."""
-    rows: dict[int, dict[str, Any]] = {}
-    size = torn = 0
+def read_journal(path: Path, fits: Callable[[Row], bool]) -> Read:
+    """Read a journal, which may be growing; lines that are none, or rows that do not fit, count as torn.
+
+    Raises InputError where it cannot be read.
+    """
+    rows: dict[int, Row] = {}
+    size = 0
     try:
         with path.open("rb") as file:
             for line in file:
                 if not line.endswith(b"\n"):
-                    torn += 1
                     break
                 size += len(line)
-                if (row := _row(line)) is None:
-                    torn += 1
-                else:
+                if (row := _row(line)) is not None and fits(row):
                     rows[row[POINT]] = row
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    return Read(rows, size, torn)
+    return Read(rows, size)
 
 
 class Journal:
     """The rows of one file, and a way to append more, for one process at a time."""
 
-    def __init__(self, path: Path) -> None:
-        """Open a journal, made if missing; raises InputError."""
+    def __init__(self, path: Path, fits: Callable[[Row], bool]) -> None:
+        """Open a journal, made if missing; raises InputError. `fits` says which rows belong into it."""
         self.path = path
         try:
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-            found = read_journal(path)
+            sync_folder(path.parent)
+            found = read_journal(path, fits)
             self._end = found.bytes
             os.ftruncate(self._file, self._end)
         except OSError as error:
@@ -64,7 +66,7 @@ class Journal:
         #: rows by point
         self.rows = found.rows
 
-    def append(self, rows: Sequence[dict[str, Any]]) -> None:
+    def append(self, rows: Sequence[Row]) -> None:
         """Add rows; they are on the disk when it returns. Raises InputError if they cannot be, and none is added."""
         content = "".join(json.dumps(row, allow_nan=False, separators=(",", ":")) + "\n" for row in rows).encode()
         try:
@@ -83,9 +85,13 @@ class Journal:
         os.close(self._file)
 
 
-def _row(line: bytes) -> dict[str, Any] | None:
+def _row(line: bytes) -> Row | None:
     try:
-        row = json.loads(line)
-    except ValueError:
+        row = json.loads(line, parse_constant=_refuse)
+    except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) and type(row.get(POINT)) is int else None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")

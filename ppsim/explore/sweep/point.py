@@ -18,6 +18,7 @@ from ppsim.analysis.result import Result
 from ppsim.baselines import FEWEST, NETWORK, PRUNED_LAYERS, Network, Networks, explained, in_turn
 from ppsim.errors import InputError
 from ppsim.explore.setups import fewest_accelerators, network_of, system_of
+from ppsim.explore.sweep.inputs import Inputs
 from ppsim.explore.sweep.spec import RUN_FIELDS, SCOPES, Settings
 from ppsim.hardware.area import area_mm2
 from ppsim.hardware.documents import load_system
@@ -103,28 +104,31 @@ class _Known:
 _known = _Known()
 
 
-def simulated(settings: Settings) -> Simulated:
+def simulated(settings: Settings, inputs: Inputs = ()) -> Simulated:
     """Simulate a design point against the unpruned network on one accelerator; raises InputError."""
-    nets, system = built(settings)
+    nets, system = built(settings, inputs)
     return Simulated(nets, system, explained(nets, system, settings["scope"], FEWEST))
 
 
-def built(settings: Settings) -> tuple[tuple[Network, ...], System]:
-    """The networks and the system of a design point; raises InputError."""
+def built(settings: Settings, inputs: Inputs = ()) -> tuple[tuple[Network, ...], System]:
+    """The networks and the system of a design point; raises InputError.
+
+    They are kept for the next point that has them in common, as long as the `inputs` are the same.
+    """
     if settings["scope"] not in SCOPES:
         raise InputError(f"scope={settings['scope']!r} is unknown; accepted: {', '.join(SCOPES)}")
     of_network = ("workload", "batch", "sequence", "parts", "layers", "keep")
     about_network = {name: settings.get(name) for name in of_network} | {
         path: value for path, value in settings.items() if path.startswith(OF_WORKLOAD)
     }
-    nets = _networks(json.dumps(about_network), settings["scope"])
-    (whole,) = _networks(json.dumps(about_network), NETWORK)
+    nets = _networks(json.dumps(about_network), settings["scope"], inputs)
+    (whole,) = _networks(json.dumps(about_network), NETWORK, inputs)
     about_system = (settings["system"], settings.get("accelerators"), fewest_accelerators(whole))
-    return nets, _system(*about_system, json.dumps(_of_system(settings)))
+    return nets, _system(*about_system, json.dumps(_of_system(settings)), inputs)
 
 
 @lru_cache(maxsize=256)
-def _system(name: str, accelerators: int | None, usual: int, fields: str) -> System:
+def _system(name: str, accelerators: int | None, usual: int, fields: str, inputs: Inputs) -> System:
     return system_of(name, accelerators, usual, json.loads(fields))
 
 
@@ -140,10 +144,10 @@ def _of_system(settings: Settings) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=256)
-def _networks(about: str, scope: str) -> tuple[Network, ...]:
+def _networks(about: str, scope: str, inputs: Inputs) -> tuple[Network, ...]:
     given = json.loads(about)
     if scope == PRUNED_LAYERS:
-        (net,) = _networks(about, NETWORK)
+        (net,) = _networks(about, NETWORK, inputs)
         if not isinstance(net, PartitionedGraph) or not net.layers:
             raise InputError(f"scope {PRUNED_LAYERS}: no layer of {net.name} is cut; give parts")
         return net.stretches()
@@ -161,9 +165,9 @@ def _networks(about: str, scope: str) -> tuple[Network, ...]:
     )
 
 
-def row_of(settings: Settings) -> Row:
+def row_of(settings: Settings, inputs: Inputs = ()) -> Row:
     """What a design point gives, a value for each column of `DESCRIPTION` and `MEASURED`; raises InputError."""
-    nets, system = built(settings)
+    nets, system = built(settings, inputs)
     comparison = explained(nets, system, settings["scope"], FEWEST, _known.run)
     result, factors = comparison.result, comparison.factors
     assert factors is not None

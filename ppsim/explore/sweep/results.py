@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +13,8 @@ from ppsim.explore.sweep.inputs import check
 from ppsim.explore.sweep.journal import read_journal
 from ppsim.explore.sweep.point import Simulated, simulated
 from ppsim.explore.sweep.spec import Settings, SweepSpec, spec_of
-from ppsim.explore.sweep.store import JOURNAL, Manifest, load_manifest
-from ppsim.explore.sweep.table import columns_of, frame_of, table_of
+from ppsim.explore.sweep.store import JOURNAL, MANIFEST, Manifest, load_manifest
+from ppsim.explore.sweep.table import belongs, columns_of, frame_of, table_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,22 +24,14 @@ if TYPE_CHECKING:
 class SweepResults:
     """The rows of a sweep, finished or not, and what they rest on.
 
-    `frame` has a row for each point that is done, in the order of the points.
+    `points` are all design points, done or not. `frame` has a row for each that is done, in their order.
     """
 
     place: Path
     manifest: Manifest
+    spec: SweepSpec
+    points: Sequence[Settings]
     frame: pd.DataFrame
-
-    @cached_property
-    def spec(self) -> SweepSpec:
-        """The specification."""
-        return spec_of(self.manifest.spec)
-
-    @cached_property
-    def points(self) -> list[Settings]:
-        """All design points, done or not."""
-        return self.spec.points()
 
     @property
     def provenance(self) -> Mapping[str, Any]:
@@ -64,7 +56,7 @@ class SweepResults:
         if not 0 <= point < len(self.points):
             raise InputError(f"{self.place}: point {point} is none of its points, 0 to {len(self.points) - 1}")
         check(self.manifest.inputs)
-        return simulated(self.points[point])
+        return simulated(self.points[point], self.manifest.inputs)
 
 
 def load_sweep(place: str | Path) -> SweepResults:
@@ -73,10 +65,15 @@ def load_sweep(place: str | Path) -> SweepResults:
     manifest = load_manifest(place)
     if not (place / JOURNAL).is_file():
         raise InputError(f"{place}: its {JOURNAL} is missing; make the sweep anew in another folder")
-    found = read_journal(place / JOURNAL).rows
+    spec = spec_of(manifest.spec)
+    points = spec.points()
+    if len(points) != manifest.points:
+        raise InputError(
+            f"{place}: its {MANIFEST} says {manifest.points} points, and its specification has {len(points)}"
+        )
+    found = read_journal(place / JOURNAL, belongs(spec.paths, points)).rows
     rows = [found[number] for number in sorted(found)]
     if not rows:
         raise InputError(f"{place}: no point is done yet; go on with: ppsim sweep SPEC -o {place} --resume")
-    spec = spec_of(manifest.spec)
-    points = spec.points()
-    return SweepResults(place, manifest, frame_of(table_of(columns_of(spec.paths, points), rows)))
+    frame = frame_of(table_of(columns_of(spec.paths, points), rows))
+    return SweepResults(place, manifest, spec, points, frame)

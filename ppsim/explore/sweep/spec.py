@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Gt, Le, MinLen
 
 from ppsim.baselines import NETWORK, PRUNED_LAYERS
-from ppsim.documents import dump, quote, read, validate
+from ppsim.documents import dump, is_file, quote, read, validate
 from ppsim.errors import InputError
 from ppsim.explore.sweep.axes import Axis, axis_of
 from ppsim.explore.sweep.constraints import Constraint
@@ -23,8 +23,10 @@ FORMAT = "ppsim-sweep/1"
 #: what a run is made of; every other path is a field of the system, or of the workload's document below "workload."
 RUN_FIELDS = ("workload", "system", "scope", "layers", "parts", "keep", "batch", "sequence", "accelerators")
 SCOPES = (NETWORK, PRUNED_LAYERS)
-#: candidates that are drawn in a row without finding a point
-_FRUITLESS = 20_000
+#: axes, and constraints
+MOST_AXES = 64
+#: draws that sampling is given, altogether and for each point it is to find
+_DRAWS, _DRAWS_A_POINT = 20_000, 20
 #: a point: values by path
 Settings = Mapping[str, Any]
 
@@ -41,7 +43,7 @@ class SweepSpec(Specification):
     axes: Annotated[Mapping[str, Any], MinLen(1)]
     workload: str | None = None
     system: str | None = None
-    scope: Literal["network", "pruned-layers"] = "network"
+    scope: Literal["network", "pruned-layers"] | None = None
     layers: str | None = None
     parts: Annotated[int, Gt(0)] | None = None
     keep: Annotated[float, Gt(0), Le(1)] | None = None
@@ -58,7 +60,7 @@ class SweepSpec(Specification):
         for path in self.paths:
             if self.paths.count(path) > 1:
                 raise InputError(f"axes: {path} is in two axes")
-            if path in self.fixed and path != "scope":
+            if path in self.fixed:
                 where = "at the top" if path in RUN_FIELDS else "under set"
                 raise InputError(f"axes: {path} is an axis, and {where} too; leave one out")
         for path in self.set:
@@ -73,8 +75,14 @@ class SweepSpec(Specification):
             )
         if self.sampling.method != "grid" and self.sampling.points is None:
             raise InputError(f"sampling.points: {self.sampling.method} sampling needs to know how many")
-        for constraint in self.constraints:
-            Constraint(constraint).bind(self._known)
+        if len(self.ordered) > MOST_AXES or len(self.constraints) > MOST_AXES:
+            raise InputError(f"axes, constraints: up to {MOST_AXES} of each are accepted")
+        for axis in self.ordered:
+            for number, path in enumerate(axis.paths):
+                if path in RUN_FIELDS:
+                    for choice in axis.choices:
+                        _check_field(path, choice[number])
+        _ = self._bound
 
     @cached_property
     def ordered(self) -> tuple[Axis, ...]:
@@ -92,38 +100,41 @@ class SweepSpec(Specification):
         given = {name: getattr(self, name) for name in RUN_FIELDS}
         return {name: value for name, value in given.items() if value is not None} | dict(self.set)
 
-    @property
-    def _known(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self.paths, *self.fixed)))
+    @cached_property
+    def _bound(self) -> tuple[Callable[[Settings], bool], ...]:
+        known = tuple(dict.fromkeys((*self.paths, *self.fixed, "scope")))
+        return tuple(Constraint(text).bind(known) for text in self.constraints)
 
     def points(self) -> list[Settings]:
         """The design points, in their order. Raises InputError when there are none, or fewer than are to be sampled."""
         accepted: list[Settings] = []
         seen: set[Choices] = set()
-        holds = [Constraint(text).bind(self._known) for text in self.constraints]
         wanted = self.sampling.points
-        fruitless = 0
+        drawn = 0
         for choices in SAMPLINGS[self.sampling.method](self.ordered, self.sampling):
-            fruitless += 1
             if wanted is not None:
-                if fruitless > _FRUITLESS:
+                if drawn == _DRAWS + _DRAWS_A_POINT * wanted:
                     break
+                drawn += 1
                 if choices in seen:
                     continue
                 seen.add(choices)
             point = self._point(choices)
-            if all(check(point) for check in holds):
+            if all(check(point) for check in self._bound):
                 accepted.append(point)
-                fruitless = 0
                 if len(accepted) == wanted:
                     break
-        if not accepted or len(accepted) < (wanted or 0):
-            why = "constraints leave" if self.constraints else "axes have"
-            raise InputError(f"{why} {len(accepted)} points" + (f" of the {wanted} asked for" if wanted else ""))
+        if wanted and len(accepted) < wanted:
+            raise InputError(
+                f"sampling: found {len(accepted):,} different points of the {wanted:,} asked for in {drawn:,} draws; "
+                "ask for fewer, or loosen the constraints"
+            )
+        if not accepted:
+            raise InputError("constraints: no point of the grid is left")
         return accepted
 
     def _point(self, choices: Choices) -> Settings:
-        values = dict(self.fixed)
+        values = {"scope": NETWORK} | self.fixed
         for axis, choice in zip(self.ordered, choices, strict=True):
             values.update(zip(axis.paths, choice, strict=True))
         return values
@@ -134,6 +145,14 @@ class SweepSpec(Specification):
         return document
 
 
+def _check_field(path: str, value: Any) -> None:
+    """Raise InputError for a value on an axis that could not stand at the top."""
+    if value is None and path not in ("workload", "system"):
+        return
+    usual = {"workload": "any", "system": "any", "axes": {"any": [0]}}
+    validate(SweepSpec, {**usual, path: value}, "axes")
+
+
 def spec_of(source: str | Path | Mapping[str, Any] | SweepSpec) -> SweepSpec:
     """A specification from a file, or from the mapping that a file would hold; raises InputError naming the key."""
     if isinstance(source, SweepSpec):
@@ -142,6 +161,6 @@ def spec_of(source: str | Path | Mapping[str, Any] | SweepSpec) -> SweepSpec:
         document = {key: value for key, value in source.items() if key != "format"}
         return validate(SweepSpec, document, "sweep")
     path = Path(source)
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"{path}: is no file; a {FORMAT} document is expected")
     return validate(SweepSpec, read(path, FORMAT), str(path))

@@ -9,7 +9,7 @@ results.parquet    all rows in the order of the points, once there are all
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,12 +21,13 @@ from ppsim.documents import read_json
 from ppsim.errors import InputError
 from ppsim.explore.fingerprint import fingerprint
 from ppsim.explore.sweep.inputs import Inputs
-from ppsim.explore.sweep.journal import Journal
+from ppsim.explore.sweep.journal import Journal, Row
 from ppsim.explore.sweep.spec import SweepSpec
-from ppsim.storage import folder, json_text, write_bytes, write_json
+from ppsim.storage import check_file, folder, json_text, write_bytes, write_json
 
 FORMAT = "ppsim-sweep-results/1"
 SPEC, MANIFEST, JOURNAL, TABLE = "spec.yaml", "manifest.json", "journal.jsonl", "results.parquet"
+FILES = (MANIFEST, SPEC, JOURNAL, TABLE)
 _LOCK = ".lock"
 _MOST_BYTES = 64 * 1024 * 1024
 
@@ -56,7 +57,7 @@ class Manifest:
         }
 
 
-def hash_of_spec(spec: Mapping[str, Any]) -> str:
+def hash_of_spec(spec: Any) -> str:
     """SHA-256 of a specification's values: comments and layout do not count."""
     return sha256(json_text(spec).encode()).hexdigest()
 
@@ -72,6 +73,8 @@ def load_manifest(place: Path) -> Manifest:
     if not path.is_file():
         raise InputError(f"{place}: holds no sweep ({MANIFEST} is missing); make one with: ppsim sweep SPEC -o {place}")
     found = read_json(path, FORMAT, _MOST_BYTES)
+    if hash_of_spec(found.get("spec", {})) != found.get("spec_sha256"):
+        raise InputError(f"{path}: its specification is not the one it was written with; make the sweep anew")
     try:
         inputs = tuple(sorted((str(name), str(hashed)) for name, hashed in found["inputs_sha256"].items()))
         return Manifest(
@@ -87,11 +90,12 @@ def load_manifest(place: Path) -> Manifest:
 
 
 @contextmanager
-def opened(place: Path, manifest: Manifest, text: str, resume: bool) -> Iterator[Journal]:
+def opened(place: Path, manifest: Manifest, text: str, resume: bool, fits: Callable[[Row], bool]) -> Iterator[Journal]:
     """The journal of a sweep's folder, made if missing, for this process alone.
 
-    `text` is the specification as it is kept. Raises InputError where another process is at it, where there are rows
-    already that are not to be gone on with, and where they are another sweep's or what they come from has changed.
+    `text` is the specification as it is kept, `fits` says which rows are of this sweep. Raises InputError where another
+    process is at it, where there are rows already that are not to be gone on with, where they are another sweep's or
+    what they come from has changed, and where files of other people's are in the way.
     """
     from filelock import FileLock, Timeout
 
@@ -104,30 +108,44 @@ def opened(place: Path, manifest: Manifest, text: str, resume: bool) -> Iterator
     except OSError as error:
         raise InputError(f"{place}: cannot be written: {error.strerror}") from None
     try:
-        with closing(Journal(place / JOURNAL)) as journal:
-            if journal.rows:
-                if not resume:
-                    raise InputError(
-                        f"{place}: holds a sweep already; go on with it with --resume, or give another folder"
-                    )
-                _check_same(place, load_manifest(place), manifest)
-            else:
-                write_bytes(place / SPEC, text.encode())
-                write_json(place / MANIFEST, manifest.to_dict())
+        begun = _begun(place)
+        if begun and not resume:
+            raise InputError(f"{place}: holds a sweep already; go on with it with --resume, or give another folder")
+        if begun:
+            _check_same(place, load_manifest(place), manifest)
+        else:
+            (place / TABLE).unlink(missing_ok=True)
+            (place / JOURNAL).unlink(missing_ok=True)
+            write_json(place / MANIFEST, manifest.to_dict())
+            write_bytes(place / SPEC, text.encode())
+        with closing(Journal(place / JOURNAL, fits)) as journal:
             yield journal
     finally:
         lock.release()
 
 
+def _begun(place: Path) -> bool:
+    """Whether there is a sweep with rows in a folder; raises InputError where its files' names are taken by others."""
+    for name in FILES:
+        if (place / name).exists():
+            check_file(place / name)
+    if not (place / MANIFEST).exists():
+        if taken := [name for name in FILES if (place / name).exists()]:
+            raise InputError(f"{place}: has a {taken[0]} that is no sweep's; give another folder")
+        return False
+    load_manifest(place)
+    journal = place / JOURNAL
+    return journal.exists() and journal.stat().st_size > 0
+
+
 def _check_same(place: Path, before: Manifest, now: Manifest) -> None:
     if hash_of_spec(before.spec) != hash_of_spec(now.spec):
-        differs = [key for key in now.spec if now.spec[key] != before.spec.get(key)]
+        differs = [key for key in now.spec if json_text([now.spec[key]]) != json_text([before.spec.get(key)])]
         raise InputError(
             f"{place}: holds the sweep of another specification ({', '.join(differs)}); give another folder"
         )
-    for name, hashed in before.inputs:
-        if dict(now.inputs).get(name) != hashed:
-            raise InputError(f"{place}: {name} is not as it was when the sweep began; give another folder")
+    for name, _ in {*before.inputs} ^ {*now.inputs}:
+        raise InputError(f"{place}: {name} is not as it was when the sweep began; give another folder")
     if (before.ppsim, before.code) != (now.ppsim, now.code):
         raise InputError(
             f"{place}: the sweep began with another ppsim ({before.ppsim}, code {before.code[:8]}; this is {now.ppsim},"

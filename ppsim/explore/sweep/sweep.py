@@ -13,12 +13,13 @@ import yaml
 
 from ppsim.errors import InputError
 from ppsim.explore.executors import Executor, Lost, Processes, Progress
+from ppsim.explore.fingerprint import fingerprint
 from ppsim.explore.sweep.inputs import Inputs, check, inputs_of
 from ppsim.explore.sweep.journal import POINT
-from ppsim.explore.sweep.point import DESCRIPTION, Row, built, check_system, row_of
+from ppsim.explore.sweep.point import DESCRIPTION, MEASURED, Row, built, check_system, row_of
 from ppsim.explore.sweep.spec import FORMAT, RUN_FIELDS, Settings, SweepSpec, spec_of
 from ppsim.explore.sweep.store import TABLE, manifest_of, opened
-from ppsim.explore.sweep.table import ERROR, columns_of, frame_of, parquet, table_of
+from ppsim.explore.sweep.table import ERROR, LOST, belongs, columns_of, frame_of, parquet, storable, table_of
 from ppsim.storage import write_bytes
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 #: points that are tried before any is measured: a specification of which none of them can run is a mistake
 _TRIED = 64
-#: marks a row that an uninterrupted machine might have measured
-LOST = "lost"
 #: points that differ in these alone have baselines in common
 _SAME_BASELINE = ("accelerators", "parts", "keep", "dram.sharing")
 
@@ -96,7 +95,7 @@ class Sweep:
         with self._opened() as journal:
             if journal is not None:
                 for row in journal.rows.values():
-                    if not row.get(LOST):
+                    if row[POINT] not in self._rows and not row.get(LOST):
                         yield self._done(row)
             for rows in self._measured():
                 if journal is not None:
@@ -121,7 +120,10 @@ class Sweep:
     def _opened(self) -> Any:
         if self.out is None:
             return nullcontext()
-        return opened(self.out, manifest_of(self.spec, len(self.points), self.inputs), self.text, self.resume)
+        manifest = manifest_of(self.spec, len(self.points), self.inputs)
+        # a sweep that was left half way goes on with what it has written itself
+        resume = self.resume or bool(self._rows)
+        return opened(self.out, manifest, self.text, resume, belongs(self.spec.paths, self.points))
 
     def _done(self, row: Row) -> Row:
         self._rows[row[POINT]] = row
@@ -131,8 +133,8 @@ class Sweep:
     def _measured(self) -> Iterator[list[Row]]:
         """Rows of the points that are missing, in the handfuls they come in."""
         left = _neighbours_together([n for n in range(len(self.points)) if n not in self._rows], self.points)
-        paths = self.spec.paths
-        tasks = [partial(measured, number, self.points[number], paths, self.inputs) for number in left]
+        paths, code = self.spec.paths, fingerprint()
+        tasks = [partial(measured, number, self.points[number], paths, self.inputs, code) for number in left]
         for handful in self.executor.run(tasks):
             rows = []
             for task, row in handful:
@@ -142,14 +144,28 @@ class Sweep:
             yield rows
 
 
-def measured(number: int, settings: Settings, paths: Sequence[str], inputs: Inputs) -> Row:
-    """The row of a point: its number and its axes, and what it gives, or the error that says why it gives nothing."""
+def measured(number: int, settings: Settings, paths: Sequence[str], inputs: Inputs, code: str) -> Row:
+    """The row of a point: its number and its axes, and what it gives, or the error that says why it gives nothing.
+
+    It is measured with the `inputs`, and the `code` of ppsim, that the sweep began with, or not at all.
+    """
     head = _head(number, settings, paths)
     try:
         check(inputs)
-        return head | row_of(settings)
+        if fingerprint() != code:
+            raise InputError("this process has another ppsim than the sweep began with")
+    except InputError as error:
+        return head | {ERROR: str(error), LOST: True}
+    try:
+        row = row_of(settings, inputs)
+        for name, kind in (*DESCRIPTION.items(), *MEASURED.items()):
+            if not storable(row[name], kind):
+                raise InputError(f"{name}={row[name]} is out of the range of a table")
+        return head | row
     except InputError as error:
         return head | {ERROR: " ".join(str(error).split())}
+    except (MemoryError, OSError) as error:
+        return head | {ERROR: f"{type(error).__name__}: {error}", LOST: True}
     except Exception as error:
         return head | {ERROR: f"{type(error).__name__}: {error} (a fault in ppsim, please report)"}
 
@@ -159,20 +175,22 @@ def _head(number: int, settings: Settings, paths: Sequence[str]) -> Row:
 
 
 def _check_some_run(points: Sequence[Settings]) -> None:
-    """Raise InputError if none of some points, from all over the sweep, makes a network and a system."""
+    """Raise InputError for a path misspelt, and if of some points, from all over the sweep, none could be simulated."""
     errors = []
-    for number in dict.fromkeys(round(n * (len(points) - 1) / _TRIED) for n in range(_TRIED + 1)):
+    tried = dict.fromkeys(round(n * (len(points) - 1) / _TRIED) for n in range(_TRIED + 1))
+    for number in tried:
         try:
             built(points[number])
-        except InputError as error:
+        except Exception as error:  # each would be a row with its error
             errors.append(error)
         else:
             return
     try:
-        check_system(points[0])  # a path misspelt is the likelier mistake, and told of first
+        check_system(points[0])
     except InputError as error:
-        errors.insert(0, InputError(f"{error}; fields of a run: {', '.join(RUN_FIELDS)}"))
-    raise InputError(f"no point of it can run: {errors[0]}")
+        raise InputError(f"no point of it can run: {error}; fields of a run: {', '.join(RUN_FIELDS)}") from None
+    if len(tried) == len(points):
+        raise InputError(f"no point of it can run: {errors[0]}")
 
 
 def _neighbours_together(numbers: Sequence[int], points: Sequence[Settings]) -> list[int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from ppsim.explore.sweep.journal import POINT
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 #: why a point gave no numbers; None where it did
 ERROR = "error"
+#: in a journal, marks a row with an error that says nothing of its point: a sweep that is resumed measures it again
+LOST = "lost"
+#: integers that a table can hold
+WIDEST = 2**63 - 1
 
 
 def columns_of(paths: Sequence[str], points: Sequence[Mapping[str, Any]]) -> dict[str, type]:
@@ -32,6 +37,33 @@ def _type_of(kinds: set[type]) -> type:
     if len(kinds) == 1:
         return kinds.pop()
     return float if kinds and kinds <= {int, float} else str
+
+
+def belongs(paths: Sequence[str], points: Sequence[Mapping[str, Any]]) -> Callable[[Row], bool]:
+    """Whether a row is one that a sweep with these axes and points could have written, as a function of the row."""
+    columns = columns_of(paths, points)
+    axes = [path for path in paths if path not in DESCRIPTION]  # which say what came of a setting
+
+    def fits(row: Row) -> bool:
+        number = row[POINT]
+        if not 0 <= number < len(points) or any(row.get(path) != points[number][path] for path in axes):
+            return False
+        if isinstance(row.get(ERROR), str):
+            return set(row) <= {*columns, LOST}
+        return set(row) == set(columns) - {ERROR} and all(
+            storable(row[name], kind) for name, kind in (*DESCRIPTION.items(), *MEASURED.items())
+        )
+
+    return fits
+
+
+def storable(value: Any, kind: type) -> bool:
+    """Whether a column of that type can hold a value."""
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int):
+        return kind in (int, float) and abs(value) <= WIDEST
+    return isinstance(value, kind) and (not isinstance(value, float) or isfinite(value))
 
 
 def table_of(columns: Mapping[str, type], rows: Sequence[Row]) -> pa.Table:

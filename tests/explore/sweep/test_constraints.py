@@ -62,6 +62,12 @@ def test_what_is_no_expression(text: str) -> None:
         Constraint(text)
 
 
+@pytest.mark.parametrize("text", ["-" * 990 + "1", "1" + "+1" * 499, "not " * 200 + "1", "a" + ".a" * 400])
+def test_depth_is_bounded(text: str) -> None:
+    with pytest.raises(InputError, match=r"nested more than 50 deep|is no path that the sweep sets"):
+        Constraint(text).bind(("b",))
+
+
 def test_lengths_are_bounded() -> None:
     with pytest.raises(InputError, match="up to 1000"):
         Constraint("1+" * 1000 + "1")

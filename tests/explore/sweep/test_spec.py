@@ -4,6 +4,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,11 +96,20 @@ def test_samples_of_few_choices_are_all_different(method: str, count: int) -> No
         ),
         ({"axes": {"a": [1]}, "sampling": {"points": 3}}, "a grid has every combination"),
         ({"axes": {"a": {"from": 1, "to": 2}}}, "axes: a: a grid needs points or step in a range"),
-        ({"axes": {"a": [1, 2]}, "constraints": ["a > 2"]}, "constraints leave 0 points"),
+        ({"axes": {"a": [1, 2]}, "constraints": ["a > 2"]}, "constraints: no point of the grid is left"),
         (
             {"axes": {"a": [1, 2]}, "sampling": {"method": "random", "points": 3}},
-            "have 2 points of the 3 asked for",
+            "found 2 different points of the 3 asked for",
         ),
+        ({"axes": {"parts": [1.5, 2]}}, "axes: parts: Input should be a valid integer, got 1.5"),
+        ({"axes": {"parts": [2, 0]}}, "axes: parts: Input should be greater than 0, got 0"),
+        ({"axes": {"accelerators": ["a"]}}, "axes: accelerators: Input should be a valid integer, got 'a'"),
+        ({"axes": {"keep": [0.5, 2]}}, "axes: keep: Input should be less than or equal to 1, got 2"),
+        ({"axes": {"scope": ["all"]}}, "axes: scope: Input should be 'network' or 'pruned-layers', got 'all'"),
+        ({"axes": {"layers": [1]}}, "axes: layers: Input should be a valid string, got 1"),
+        ({"axes": {"scope": ["network"]}, "scope": "network"}, "axes: scope is an axis, and at the top too"),
+        ({"axes": {f"a{n}": [1] for n in range(65)}}, "up to 64 of each are accepted"),
+        ({"axes": {"a": [1]}, "constraints": ["a > 0"] * 65}, "up to 64 of each are accepted"),
         ({"axes": {f"a{n}": list(range(100)) for n in range(4)}}, "the grid has 100,000,000 points; up to 1,000,000"),
     ],
 )
@@ -107,6 +117,19 @@ def test_what_is_no_sweep(document: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as error:
         points(**document)
     assert message in str(error.value)
+
+
+def test_numbers_of_numpy_and_ranges_of_python() -> None:
+    found = points(axes={"array.rows": np.array([8, 16]), "accelerators": range(1, 3)})
+    assert [(point["array.rows"], point["accelerators"]) for point in found] == [(8, 1), (8, 2), (16, 1), (16, 2)]
+    with pytest.raises(InputError, match="is no document"):
+        points(axes={("array.rows", "array.cols"): [8]})
+
+
+def test_numbers_that_yaml_takes_for_words(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text("format: ppsim-sweep/1\nworkload: a\nsystem: b\naxes: {x: [1e-3, 2e3, 1.5E+2, ws, '007', 1_000]}\n")
+    assert [point["x"] for point in spec_of(path).points()] == [1e-3, 2000, 150, "ws", "007", 1000]
 
 
 def test_a_file_is_read_as_a_mapping_is(tmp_path: Path) -> None:
