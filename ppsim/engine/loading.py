@@ -86,13 +86,13 @@ class LoadStream(Stream):
             if item.loads[operand]:
                 if item.waits[operand] and not unit.ready[item.stage]:
                     return 0
-                kinds, tiles, position = item.kinds, item.tiles, self.position
-                while position < item.length:
+                kinds, tiles, position, length = item.kinds, item.tiles, self.position, item.length
+                while position < length:
                     if size := tiles[kinds[position]][operand]:
                         break
                     position += 1
                 self.position = position
-                if position < item.length:
+                if position < length:
                     break
             self.item += 1
             self.position = 0
@@ -134,7 +134,13 @@ class LoadStream(Stream):
         closing, items = self.closing, self.unit.items
         while closing and closing[0][0] <= now:
             closing.popleft()
-        room = min(item.space[WEIGHTS] for item in items[min(self.unit.item, self.item) : self.item + 1])
+        room = items[self.item].space[WEIGHTS]
+        for number in range(self.unit.item, self.item):
+            space = items[number].space[WEIGHTS]
+            if space < room:
+                room = space
+        if not closing:
+            return self._room_from(size, room, now)
         best = -1
         for time in (now, *(until for until, _ in closing)):
             tightest = min((space for until, space in closing if until > time), default=room)

@@ -69,15 +69,20 @@ class Component:
     def _look(self, now: int) -> None:
         """Probe if what is cheap to compare has been seen before."""
         leader = self.leader
+        weights, inputs = leader.weights, leader.inputs
         hint = (
             now - self.turned_at,
             leader.array_free - now,
-            leader.weights.occupied,
-            leader.inputs.occupied,
+            weights.occupied,
+            inputs.occupied,
             # ahead of the arrays in the same nest, or at a place of its own in a later one
-            leader.weights.position - (leader.position if leader.weights.item == leader.item else 0),
-            leader.inputs.position - (leader.position if leader.inputs.item == leader.item else 0),
-            *(stream.remaining for stream in leader.streams),
+            weights.position - (leader.position if weights.item == leader.item else 0),
+            inputs.position - (leader.position if inputs.item == leader.item else 0),
+            weights.remaining,
+            inputs.remaining,
+            leader.outputs.remaining,
+            leader.exchange_reads.remaining,
+            leader.exchange_writes.remaining,
         )
         self.turned_at = now
         if hint in self.hints:

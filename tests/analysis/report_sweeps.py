@@ -55,7 +55,7 @@ def row(count: int, seconds: float, energy_pj: float = 1e6, **more: Any) -> dict
         "accelerators": count,
         "parts": count,
         "batch": 1,
-        "keep": 1 / count,
+        "keep": 0.125,
         "cycles": int(seconds * 5e8),
         "seconds": seconds,
         "energy_pj": energy_pj,

@@ -9,6 +9,7 @@ from ppsim import InputError
 from ppsim.analysis.quantities import plain
 from ppsim.analysis.report.answer import answers, explanation, headline
 from ppsim.analysis.report.study import study
+from ppsim.analysis.report.sweep_page import sweep_page
 from ppsim.analysis.report.worth import RULES, SHARE, rule
 
 SHARED = {"dram": "shared", "dram.sharing": "shared"}
@@ -113,10 +114,29 @@ def test_each_way_of_sharing_has_its_answer() -> None:
     )
 
 
+def test_what_pruning_brings_is_told_apart_where_it_grows_with_accelerators() -> None:
+    rows = [row(count, 1 / count, keep=1 / count, pruning=count / 1.01) for count in (1, 2, 4)]
+    sweep = ByHand(rows, COUNTED)
+    assert told(sweep).startswith(
+        "At least 4 accelerators are worth it with private DRAM, and no more were simulated: 4.00x faster (3.96x by "
+        "pruning, 1.01x by the accelerators) than "
+    )
+    found = study(sweep)
+    assert "sweep accelerators at one number of parts" in explanation(found, answers(found, rule()))[-1]
+
+
+def test_an_unfinished_sweep_says_so_first() -> None:
+    sweep = ByHand(over({1: 1.0, 2: 0.5}), COUNTED)
+    sweep.provenance["points"] = 3
+    assert sweep_page(sweep, rule()).notes[0].startswith("The sweep is not finished: 2 of 3 points are done")
+    sweep.provenance["points"] = 2
+    assert sweep_page(sweep, rule()).notes[0].startswith("The rule (marginal): ")
+
+
 def test_the_ends_of_a_sweep_are_said() -> None:
     assert told(ByHand(over({1: 1.0, 2: 0.5}, energy_pj=5e5), COUNTED)) == (
-        "2 accelerators, the most simulated, are worth it with private DRAM: 2.00x faster and 2.00x less energy than "
-        "the unpruned network on one accelerator."
+        "At least 2 accelerators are worth it with private DRAM, and no more were simulated: 2.00x faster and "
+        "2.00x less energy than the unpruned network on one accelerator."
     )
     assert told(ByHand(over({1: 1.0, 2: 0.999}), COUNTED)) == (
         "With private DRAM, one accelerator is enough: 2 would be no faster."
@@ -185,7 +205,7 @@ def test_what_runs_makes_cases_of_its_own() -> None:
     rows = [one | {"batch": batch} for batch in (1, 4) for one in over({1: 1.0, 2: 0.5, 4: 0.25 * batch})]
     sweep = ByHand(rows, {**COUNTED, "batch": (1, 4)})
     assert counts(sweep) == [4, 2]
-    assert "with private DRAM, batch 1: " in told(sweep)
+    assert "with private DRAM, batch 1, and no more were simulated: " in told(sweep)
     assert "With private DRAM, batch 4, 2 are worth it" in told(sweep)
     many = [one | {"keep": keep} for keep in [n / 20 for n in range(1, 20)] for one in over({1: 1.0, 2: 0.5})]
     of = study(ByHand(many, {**COUNTED, "keep": ()}))

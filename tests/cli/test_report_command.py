@@ -38,8 +38,8 @@ def result(capsys: Capture, network: str, tmp_path: Path) -> Path:
 def test_a_sweep_is_answered(capsys: Capture, swept: Path) -> None:
     out = flowing(succeed(capsys, "report", str(swept)))
     target = swept / "report.html"
-    assert out.startswith("4 accelerators, the most simulated, are worth it with private DRAM: ")
-    assert " With shared DRAM, 4, the most simulated, are worth it: " in out
+    assert out.startswith("At least 4 accelerators are worth it with private DRAM, and no more were simulated: ")
+    assert " With shared DRAM, at least 4 are worth it, and no more were simulated: " in out
     assert "The rule (marginal): More accelerators are worth it as long as " in out
     assert out.endswith(f"Report: {target}")
     html = target.read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from ppsim.analysis.figures import GREY
 from ppsim.analysis.plots.axes import RANGES, Axis, in_ranges, over
 from ppsim.analysis.plots.marks import DASHED, LOOKS, Look, looks_of
 from ppsim.analysis.plots.page import PAGE, Key, finished, panel, sheet
-from ppsim.analysis.plots.points import Points
+from ppsim.analysis.plots.points import AGAINST, Points
 from ppsim.analysis.plots.scales import times_scale, value_scale
 from ppsim.analysis.plots.wording import name_and_unit
 
@@ -61,7 +61,7 @@ def curves(points: Points, column: str, label: str, ideal: Ideal) -> Figure:
         axes.set_xlabel(label)
         axes.set_ylabel(QUANTITIES[quantity])
         panel(axes)
-    caption = f"{points.subject()}; against the unpruned network on one accelerator."
+    caption = f"{points.subject()}; {AGAINST}."
     if rest or ranged:
         where = f" in ranges of {name_and_unit(column)[0]}" if ranged else ""
         caption += f" Curves are the best{over(rest)}{where}, bands reach down to the worst."

@@ -17,7 +17,7 @@ from ppsim.analysis.figures import BLACK
 from ppsim.analysis.plots.axes import over
 from ppsim.analysis.plots.contract import Plot
 from ppsim.analysis.plots.page import PAGE, Key, finished, panel, sheet
-from ppsim.analysis.plots.points import Points, fastest
+from ppsim.analysis.plots.points import AGAINST, Points, fastest
 from ppsim.analysis.plots.scales import times, times_scale, with_room
 from ppsim.analysis.plots.speedup import axis_of_p, name_of_p
 
@@ -117,7 +117,7 @@ def _draw(axes: Axes, left: float, fall: Waterfall) -> None:
 
 
 def _caption(points: Points, column: str, falls: Sequence[Waterfall]) -> str:
-    said = f"{points.subject()}; against the unpruned network on one accelerator."
+    said = f"{points.subject()}; {AGAINST}."
     if rest := points.besides(points.along(column), points.sharing):
         said += f" The fastest points{over(rest)}."
     said += " Imbalance, shared DRAM and links are taken off pruning times accelerators, in this order"

@@ -28,6 +28,8 @@ CHOSEN_BY = ("workload", "system", "scope", "dram", "accelerators", "parts", "ba
 NO_VALUES = ("point", "error", "energy_unit")
 #: share of all combinations of values below which points are samples
 SPARSE = 0.1
+#: what speedups and energy reductions are against, for a caption
+AGAINST = "each against the same unpruned, on one accelerator with the same settings"
 SCOPES = {"network": "whole network", "pruned-layers": "pruned layers alone"}
 
 

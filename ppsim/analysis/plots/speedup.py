@@ -28,7 +28,7 @@ class Speedup(Plot):
 
     def missing(self, points: Points) -> str | None:
         """P has to vary."""
-        return None if axis_of_p(points) else "all points have as many accelerators and parts; add an axis accelerators"
+        return None if axis_of_p(points) else "accelerators and parts do not vary; add an axis accelerators"
 
     def draw(self, points: Points) -> Figure:
         """Curves over P."""

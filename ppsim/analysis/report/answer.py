@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ppsim.analysis.quantities import si, times, typeset
 from ppsim.analysis.report.naming import case_told, count_told, field, listed, setting_told
 from ppsim.analysis.report.study import Measured, Setting, Study
-from ppsim.analysis.report.worth import EnergyDelay, Rule
+from ppsim.analysis.report.worth import Efficiency, EnergyDelay, Rule
 from ppsim.errors import InputError
 
 #: ratios this close to one are none
@@ -101,7 +101,8 @@ def sentence(study: Study, answer: Answer, rule: Rule, first: bool = True) -> st
         fastest = min(answer.curve, key=lambda point: point.seconds)
         return f"{_capital(case)}, no number of {noun} is worth it; the fastest is {count_told(fastest.count, noun)}."
     number = count_told(chosen.count, noun) if first else f"{chosen.count:,}"
-    gained = gained_told(chosen.speedup, chosen.energy_reduction, _against(study, answer) if first else "")
+    against = _against(study, answer) if first else ""
+    gained = gained_told(chosen.speedup, chosen.energy_reduction, against, _shares(answer))
     if len(answer.curve) == 1:
         return f"{_capital(case)}, only {number} could be simulated: {gained}."
     after = _after(study, answer, rule)
@@ -109,11 +110,11 @@ def sentence(study: Study, answer: Answer, rule: Rule, first: bool = True) -> st
         if chosen.count == 1:
             return f"{_capital(case)}, one {noun.removesuffix('s')} is enough: {after}."
         return f"{_capital(case)}, {number}, the fewest simulated, are enough, {gained}: {after}."
-    verdict = f"{number} {'is' if chosen.count == 1 else 'are'} worth it"
+    verdict, end = f"{number} {'is' if chosen.count == 1 else 'are'} worth it", ""
     if answer.next is None:
-        verdict = f"{number}, the most simulated, are worth it"
+        verdict, end = f"at least {verdict}", ", and no more were simulated"
     opening = f"{_capital(verdict)} {case}" if first else f"{_capital(case)}, {verdict}"
-    return f"{opening}: {gained}{f'; {after}' if after else ''}."
+    return f"{opening}{end}: {gained}{f'; {after}' if after else ''}."
 
 
 def _against(study: Study, answer: Answer) -> str:
@@ -122,10 +123,25 @@ def _against(study: Study, answer: Answer) -> str:
     return f"the {'unpruned' if study.pruned else 'same'} {layers} on one accelerator"
 
 
-def gained_told(speedup: float, reduction: float, against: str = "") -> str:
+def prunes_more(answer: Answer) -> bool:
+    """Whether more accelerators come with fewer weights, as where each has a part."""
+    kept = [float(point.row["keep"]) for point in answer.curve]
+    return max(kept) > (1 + ALIKE) * min(kept)
+
+
+def _shares(answer: Answer) -> str:
+    """What pruning brings of the speedup, and what accelerators do, where both grow."""
+    if answer.chosen is None or not prunes_more(answer):
+        return ""
+    pruning = float(answer.chosen.row["pruning"])
+    rest = answer.chosen.speedup / pruning
+    return f" ({typeset(times(pruning))} by pruning, {typeset(times(rest))} by the accelerators)"
+
+
+def gained_told(speedup: float, reduction: float, against: str = "", shares: str = "") -> str:
     """Such as "63.9x faster and 5.1x less energy than the unpruned network on one"."""
     than = f" than {against}" if against else ""
-    faster = _ratio(speedup, "faster", "slower", "no faster")
+    faster = _ratio(speedup, "faster", "slower", "no faster") + shares
     if abs(reduction - 1) <= ALIKE:
         return f"{faster}{than}, for as much energy"
     return f"{faster} and {_ratio(reduction, *_ENERGY)}{than}"
@@ -156,6 +172,8 @@ def _after(study: Study, answer: Answer, rule: Rule) -> str:
         change = f"would be {typeset(times(1 / gain))} slower"
     if study.unit and abs(energy - 1) > 0.05:
         change += f", with {_ratio(energy, *_ENERGY)}"
+    if rule.name == Efficiency.name:
+        change += f", at {100 * (1 - later.loss):.4g} % of what pruning and accelerators would give"
     return f"{later.count:,} {change}"
 
 
@@ -194,7 +212,12 @@ def explanation(study: Study, found: Sequence[Answer]) -> tuple[str, ...]:
             continue
         best = f"the best setting at {count_told(chosen.count, noun)} is {setting_told(chosen.setting)}"
         lines.append(f"{_capital(case_told(answer.case))}: {best} (point {chosen.number}). {_agreement(answer, noun)}")
-    if lines:
+    if any(prunes_more(answer) for answer in found):
+        lines.append(
+            "More accelerators come with more pruning here, as each has a part. To ask about accelerators alone, sweep "
+            "accelerators at one number of parts."
+        )
+    if study.others and lines:
         axes = listed([field(path)[0] for path in study.others])
         lines.insert(0, f"At each number of {noun} the best setting of the other axes counts ({axes}).")
     return tuple(lines)

@@ -78,7 +78,13 @@ def _notes(found: Study, answered: Sequence[Answer], rule: Rule) -> tuple[str, .
         return (
             "No number of accelerators or parts varies in this sweep, so it cannot say how many are worth it.",
         ) * bool(found.points)
+    done, every = len(found.rows), int(found.sweep.provenance.get("points", 0))
+    unfinished = (
+        f"The sweep is not finished: {done:,} of {every:,} points are done, and the answer may change. The same ppsim "
+        "sweep with --resume does the rest."
+    )
     return (
+        *([unfinished] if done < every else []),
         f"The rule ({rule.name}): {rule.told(found.counted or '')}",
         *explanation(found, answered),
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 #: the file in the folder of a sweep
 NAME = "report.html"
+SUFFIXES = (".html", ".htm")
 
 
 def report(
@@ -64,6 +65,8 @@ def report(
     target = out or (source / NAME if is_sweep else source.with_suffix(".html"))
     check_distinct([source], [target])
     check_file(target)
+    if target.suffix.lower() not in SUFFIXES:
+        raise InputError(f"{target}: a report is a page; give a name that ends in {' or '.join(SUFFIXES)}")
     with progress(f"reporting on {source}"):
         page = _of_sweep(source, rule, worth, point) if is_sweep else _of_run(source)
         write_bytes(target, html_of(page).encode())

@@ -157,6 +157,8 @@ def _check_trace(trace: str | None, json: str | None, read: Sequence[str]) -> No
         raise InputError("--trace -: a timeline goes to a file; give its name")
     check_json(trace)
     check_distinct([name for name in read if Path(name).is_file()], (json, trace))
+    if trace is not None and Path(trace).suffix.lower() != ".json":
+        raise InputError(f"--trace {trace}: a timeline is JSON; give a name that ends in .json")
 
 
 def _write_trace(trace: str, net: LayerGraph | PartitionedGraph, hardware: System) -> str:

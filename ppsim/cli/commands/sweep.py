@@ -84,7 +84,7 @@ def _executor(jobs: int | None, dask: str | None) -> Executor:
 
 def _say_what_is_kept(run: Sweep, spec: Path, place: Path) -> None:
     again = shlex.join(["ppsim", "sweep", str(spec), "-o", str(place), "--resume"])
-    print(f"{run.done:,} of {len(run):,} points are kept in {place}; go on with: {again}", file=sys.stderr)
+    print(f"{run.done:,} of {len(run):,} points are kept in {place}; go on with:\n{again}", file=sys.stderr)
 
 
 def _points(count: int) -> str:

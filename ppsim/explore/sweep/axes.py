@@ -45,7 +45,7 @@ class Range(Specification):
             raise InputError(f"from={self.from_:g}: a log range begins above 0")
         if self.step is not None:
             if self.points is not None or self.scale == "log":
-                raise InputError("step goes with linear ranges without points; give points")
+                raise InputError("give points or step, and step on a linear scale alone")
             if self.step <= 0 or (self.to - self.from_) / self.step >= MOST:
                 raise InputError(f"step={self.step:g} is out of range; accepted: above 0, up to {MOST} steps")
         if self.points == 1 and self.from_ < self.to:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SweepResults:
     """The rows of a sweep, finished or not, and what they rest on.
 
@@ -32,6 +32,10 @@ class SweepResults:
     spec: SweepSpec
     points: Sequence[Settings]
     frame: pd.DataFrame
+
+    def __repr__(self) -> str:
+        """Not its rows."""
+        return f"<SweepResults {self.place}: {len(self.frame):,} of {len(self.points):,} points; see frame>"
 
     @property
     def provenance(self) -> Mapping[str, Any]:

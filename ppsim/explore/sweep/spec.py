@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -158,9 +158,16 @@ def spec_of(source: str | Path | Mapping[str, Any] | SweepSpec) -> SweepSpec:
     if isinstance(source, SweepSpec):
         return source
     if isinstance(source, Mapping):
-        document = {key: value for key, value in source.items() if key != "format"}
-        return validate(SweepSpec, document, "sweep")
+        return _validated({key: value for key, value in source.items() if key != "format"}, "sweep")
     path = Path(source)
     if not is_file(path):
         raise InputError(f"{path}: is no file; a {FORMAT} document is expected")
-    return validate(SweepSpec, read(path, FORMAT), str(path))
+    return _validated(read(path, FORMAT), str(path))
+
+
+def _validated(document: Mapping[str, Any], where: str) -> SweepSpec:
+    known = [field.name for field in fields(SweepSpec)]
+    for key in document:
+        if key not in known:  # said before a key that is missing for it
+            raise InputError(f"{where}: {quote(key)}: unknown key; accepted: {', '.join(known)}")
+    return validate(SweepSpec, document, where)

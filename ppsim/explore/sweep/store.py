@@ -110,7 +110,9 @@ def opened(place: Path, manifest: Manifest, text: str, resume: bool, fits: Calla
     try:
         begun = _begun(place)
         if begun and not resume:
-            raise InputError(f"{place}: holds a sweep already; go on with it with --resume, or give another folder")
+            raise InputError(
+                f"{place}: holds a sweep already; go on with it with --resume (resume=True), or give another folder"
+            )
         if begun:
             _check_same(place, load_manifest(place), manifest)
         else:

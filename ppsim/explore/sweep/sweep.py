@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 #: points that are tried before any is measured: a specification of which none of them can run is a mistake
 _TRIED = 64
-#: points that differ in these alone have baselines in common
-_SAME_BASELINE = ("accelerators", "parts", "keep", "dram.sharing")
+#: points that differ in these alone have the unpruned baseline in common, and the pruned one too
+_SAME_DENSE = ("accelerators", "dram.sharing", "parts", "keep")
+_SAME_PRUNED = _SAME_DENSE[:2]
 
 
 def sweep(
@@ -64,7 +65,7 @@ def sweep(
     )
 
 
-@dataclass
+@dataclass(repr=False)
 class Sweep:
     """The points of a specification, measured as they are asked for."""
 
@@ -76,7 +77,11 @@ class Sweep:
     resume: bool
     executor: Executor
     progress: Progress
-    _rows: dict[int, Row] = field(default_factory=dict, repr=False)
+    _rows: dict[int, Row] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Not its points."""
+        return f"<Sweep: {self.done:,} of {len(self):,} points done; iterate over it, or call to_frame()>"
 
     def __len__(self) -> int:
         """Number of points."""
@@ -197,11 +202,11 @@ def _neighbours_together(numbers: Sequence[int], points: Sequence[Settings]) -> 
     """Points that have baselines in common one after the other, so that whoever measures them can reuse results."""
     order: dict[Any, int] = {}
 
-    def place(number: int) -> int:
-        others = tuple(repr(value) for path, value in points[number].items() if path not in _SAME_BASELINE)
-        return order.setdefault(others, len(order))
+    def place(number: int, without: Sequence[str]) -> int:
+        others = tuple(repr(value) for path, value in points[number].items() if path not in without)
+        return order.setdefault((without, others), len(order))
 
-    return sorted(numbers, key=place)
+    return sorted(numbers, key=lambda number: (place(number, _SAME_DENSE), place(number, _SAME_PRUNED)))
 
 
 def _document(spec: SweepSpec) -> str:

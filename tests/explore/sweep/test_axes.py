@@ -72,7 +72,7 @@ def test_paths_that_go_together() -> None:
         ("a, a", [1], "give a path"),
         ("a", {"from": 2, "to": 1}, "from=2 is more than to=1"),
         ("a", {"from": 0, "to": 1, "points": 3, "scale": "log"}, "a log range begins above 0"),
-        ("a", {"from": 1, "to": 2, "points": 3, "step": 1}, "step goes with linear ranges without points"),
+        ("a", {"from": 1, "to": 2, "points": 3, "step": 1}, "give points or step"),
         ("a", {"from": 1, "to": 2, "step": -1}, "step=-1 is out of range"),
         ("a", {"from": 0, "to": 1e9, "step": 1e-3}, "step=0.001 is out of range"),
         ("a", {"from": 1, "to": 2, "points": 1}, "points=1 is one end only"),

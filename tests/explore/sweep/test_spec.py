@@ -85,7 +85,7 @@ def test_samples_of_few_choices_are_all_different(method: str, count: int) -> No
         ({"axes": {"a": [1]}, "set": {"a": 2}}, "axes: a is an axis, and under set too"),
         ({"axes": {"a": [1], "a, b": [2]}}, "axes: a is in two axes"),
         ({"axes": {"a": [1]}, "set": {"batch": 2}}, "set: batch stands at the top"),
-        ({"axes": {"a": [1]}, "axis": {}}, "axis: unknown key; accepted: axes, workload, system, scope"),
+        ({"axes": {"a": [1]}, "axis": {}}, "'axis': unknown key; accepted: axes, workload, system, scope"),
         ({"axes": {"a": [1]}, "scope": "all"}, "scope: Input should be 'network' or 'pruned-layers', got 'all'"),
         ({"axes": {"a": [1]}, "keep": 2}, "keep: Input should be less than or equal to 1, got 2"),
         ({"axes": {"a": [1]}, "constraints": ["b > 1"]}, "'b' is no path that the sweep sets; accepted: a, "),
