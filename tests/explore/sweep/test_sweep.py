@@ -242,7 +242,9 @@ def test_a_row_that_was_lost_with_its_process_is_measured_again(small: dict[str,
 
 def test_a_second_sweep_keeps_its_hands_off(small: dict[str, Any], tmp_path: Path) -> None:
     finished(small, tmp_path)
-    with pytest.raises(InputError, match="holds a sweep already; go on with it with --resume, or give another folder"):
+    with pytest.raises(
+        InputError, match=r"holds a sweep already; go on with it with --resume \(resume=True\), or give another folder"
+    ):
         ppsim.sweep(small, tmp_path, executor=Serial()).to_frame()
     other = small | {"batch": 2}
     with pytest.raises(InputError, match=r"holds the sweep of another specification \(batch\)"):
