@@ -305,3 +305,10 @@ def test_looks_differ_in_more_than_colour() -> None:
     assert len({str(dashes) for dashes, _ in DASHED}) == len(DASHED)
     assert len(set(FILLS.values())) == len(FILLS)
     assert set(FILLS) == {*LEDGER, "others"}
+
+
+def test_every_bar_of_energy_says_its_p() -> None:
+    counts = [2**power for power in range(9)]
+    figure = draw("energy", points_of(swept({"accelerators": counts, "dram.sharing": ["private", "shared"]})))
+    for axes in figure.axes:
+        assert [label.get_text() for label in axes.get_xticklabels()] == [str(count) for count in counts]

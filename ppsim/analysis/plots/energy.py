@@ -66,7 +66,9 @@ class Energy(Plot):
             _stack(whole, bars, stacks, unit.factor)
             _stack(share, bars, stacks, bars["energy_pj"] / 100)
             for axes in (whole, share):
-                axes.set_xticks(list(bars.index), [f"{value:g}" for value in bars[column]])
+                names = [f"{value:g}" for value in bars[column]]
+                cramped = LETTER * (2 + max(map(len, names))) > INSIDE / len(drawn) / len(bars)
+                axes.set_xticks(list(bars.index), names, rotation=90 if cramped else 0)
                 axes.tick_params(axis="x", length=0)
                 panel(axes, title, grid="y")
             whole.set_ylim(0, highest / unit.factor * (1 + _headroom(bars, unit, len(drawn))))
