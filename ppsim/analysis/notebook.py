@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from ppsim.analysis.quantities import energy, percent, si, times, typeset
+from ppsim.analysis.layer_cells import LAYER_HEADS, layer_cells
+from ppsim.analysis.quantities import energy, si, times, typeset
 
 if TYPE_CHECKING:
     from ppsim.analysis.comparison import Comparison
@@ -23,18 +24,7 @@ def result_html(result: Result) -> str:
     if len(layers) > MOST_LAYERS:
         longest = sorted(layers, key=lambda layer: -layer.cycles)[:MOST_LAYERS]
         layers = tuple(layer for layer in layers if any(layer is one for one in longest))
-    rows = [
-        (
-            layer.name,
-            layer.bound,
-            f"{layer.cycles:,}",
-            percent(layer.utilisation),
-            si(layer.dram_bytes, "B"),
-            si(layer.link_bytes, "B"),
-            energy(layer.energy_pj, result.energy_unit),
-        )
-        for layer in layers
-    ]
+    rows = [layer_cells(layer, result.energy_unit) for layer in layers]
     all_in_all = (
         "all",
         "",
@@ -47,8 +37,7 @@ def result_html(result: Result) -> str:
     left_out = len(result.layers) - len(layers)
     note = f"; the {MOST_LAYERS} longest of {len(result.layers)} layers" if left_out else ""
     took = f"{typeset(si(result.seconds, 's'))}, {typeset(energy(result.energy_pj, result.energy_unit))}"
-    heads = ("layer", "bound by", "cycles", "utilised", "DRAM", "links", "energy")
-    return _table(f"{_what(result)}: {took}{note}", heads, [*rows, all_in_all], words=2)
+    return _table(f"{_what(result)}: {took}{note}", LAYER_HEADS, [*rows, all_in_all], words=2)
 
 
 def comparison_html(comparison: Comparison) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group
 
 from ppsim.analysis.components import COMPONENTS
+from ppsim.analysis.layer_cells import LAYER_HEADS, layer_cells
 from ppsim.analysis.quantities import energy, percent, prefix_of, short, si, times
 from ppsim.cli.layout import table, titled
 from ppsim.validation import wording
@@ -38,20 +39,8 @@ def summary(result: Result) -> tuple[str, str]:
 
 def layer_table(result: Result) -> Group:
     """Cycles, what bounds it, utilisation, bytes and energy of each layer."""
-    heads = ("layer", "bound by", "cycles", "utilised", "DRAM", "links", "energy")
-    rows = (
-        (
-            layer.name,
-            layer.bound,
-            f"{layer.cycles:,}",
-            percent(layer.utilisation),
-            si(layer.dram_bytes, "B"),
-            si(layer.link_bytes, "B"),
-            energy(layer.energy_pj, result.energy_unit),
-        )
-        for layer in result.layers
-    )
-    return titled("Layers", table(heads, rows, left=(0, 1)))
+    rows = (layer_cells(layer, result.energy_unit) for layer in result.layers)
+    return titled("Layers", table(LAYER_HEADS, rows, left=(0, 1)))
 
 
 #: components in the head of a column, where their names are long

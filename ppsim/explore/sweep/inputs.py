@@ -34,7 +34,7 @@ def inputs_of(points: Iterable[Mapping[str, Any]]) -> Inputs:
     tables.update(_table_of(system) for system in systems)
     shipped = ((WORKLOADS, workloads), (SYSTEMS, systems), (TABLES, tables - {""}))
     # what ships with ppsim wins over a file of that name
-    own = {name for folder, names in shipped for name in names if name not in known_names(folder)}
+    own = set().union(*(names.difference(known_names(folder)) for folder, names in shipped))
     return tuple(sorted((name, _hash_now(name)) for name in own))
 
 

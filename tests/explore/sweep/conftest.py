@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture
 def small() -> dict[str, Any]:
-    """Twelve points of the smallest network, two of which cannot be simulated."""
+    """Twelve points of the smallest network, four of which cannot be simulated."""
     return {
         "workload": "lenet300",
         "system": "tetris",
