@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -60,10 +62,14 @@ def test_it_goes_on_where_it_was(capsys: Capture) -> None:
 
 def test_a_cluster_of_this_machine(capsys: Capture) -> None:
     here = succeed(capsys, "sweep", "small.yaml", "-o", "here", "-j", "1")
-    there = subprocess.run(
-        [sys.executable, "-m", "ppsim", "sweep", "small.yaml", "-o", "there", "--dask", "local", "-j", "2"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    with socket.socket() as other:
+        with suppress(OSError):  # taken already, just as well
+            other.bind(("", 8787))  # Dask's own port
+            other.listen()
+        there = subprocess.run(
+            [sys.executable, "-m", "ppsim", "sweep", "small.yaml", "-o", "there", "--dask", "local", "-j", "2"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
     assert there.stdout.split() == here.replace("here", "there").split()
     assert there.stderr == ""
     assert Path("here/results.parquet").read_bytes() == Path("there/results.parquet").read_bytes()

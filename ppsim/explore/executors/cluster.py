@@ -55,7 +55,9 @@ class Dask:
                         n_workers=self.workers,
                         threads_per_worker=1,
                         processes=True,
-                        dashboard_address=None,  # nobody looks at it, and its port might be taken
+                        dashboard_address=None,  # nobody looks at it
+                        # the scheduler serves HTTP all the same, from a port that another cluster may have
+                        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                         silence_logs=CRITICAL,
                     )
                 )
