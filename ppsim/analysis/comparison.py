@@ -29,6 +29,11 @@ class Factors:
         """Share of pruning x parallelism that is lost."""
         return self.link_loss + self.dram_loss + self.imbalance_loss
 
+    @property
+    def speedup(self) -> float:
+        """What the factors multiply to."""
+        return self.pruning * self.parallelism * (1 - self.loss)
+
 
 @dataclass(frozen=True)
 class Comparison:

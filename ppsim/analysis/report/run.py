@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, MaxLen
 
-from ppsim.analysis.comparison import Comparison
+from ppsim.analysis.comparison import Comparison, Factors
 from ppsim.analysis.result import Result
 from ppsim.documents import quote, read_json, validate
 from ppsim.errors import InputError
@@ -57,24 +57,10 @@ class Layer(Saved):
 
 
 @dataclass(frozen=True)
-class Factors(Saved):
-    """What a speedup is made of, as `Factors` of a comparison."""
+class SavedFactors(Saved, Factors):
+    """What a speedup is made of, as a comparison has it."""
 
-    pruning: float
     parallelism: Positive
-    link_loss: float
-    dram_loss: float
-    imbalance_loss: float
-
-    @property
-    def loss(self) -> float:
-        """Share of pruning x parallelism that is lost."""
-        return self.link_loss + self.dram_loss + self.imbalance_loss
-
-    @property
-    def speedup(self) -> float:
-        """What the factors multiply to."""
-        return self.pruning * self.parallelism * (1 - self.loss)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +99,7 @@ class Run(Outcome):
     energy_unit: Literal["pJ", "MAC"]
     layers: Annotated[tuple[Layer, ...], MaxLen(MOST_LAYERS)]
     baselines: Annotated[tuple[Baseline, ...], MaxLen(1_000)]
-    factors: Mapping[Name, Factors | None]
+    factors: Mapping[Name, SavedFactors | None]
     engine: Name
     assumptions: Annotated[tuple[Line, ...], MaxLen(1_000)]
     pruned_layers: Outcome | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ppsim.analysis.comparison import Factors
 from ppsim.analysis.components import COMPONENTS
 from ppsim.analysis.figures import TIMES
 from ppsim.analysis.quantities import percent, short, times, typeset
@@ -13,7 +14,7 @@ from ppsim.analysis.report.look import BLUE, HOVER, INK, ORANGE, PURPLE, VERMILL
 from ppsim.analysis.report.marks import bar_mark
 from ppsim.analysis.report.naming import label
 from ppsim.analysis.report.parts import Chart, Key, Scale, energy_scale, scale_of
-from ppsim.analysis.report.run import Factors, Layer, Run
+from ppsim.analysis.report.run import Layer, Run
 from ppsim.analysis.result import BOUNDS
 
 #: layers that a chart has room for; of more, those that spend most
