@@ -34,7 +34,7 @@ class Movement:
 def movement(stage: Stage, program: Program) -> Movement:
     """What a stage's tiles and messages move; DRAM bytes are whole bursts."""
     system, specs = program.system, program.link_specs
-    tiles = sum(nest.dram_bytes * count for nest, count in stage.nests.items())
+    tiles = sum([nest.dram_bytes * count for nest, count in stage.nests.items()])
     written = sent = hops = operations = 0
     own = 0.0
     sram = list(stage.reads)
@@ -117,9 +117,9 @@ def amounts(stage: Stage, moved: Movement, program: Program, duration_fs: int) -
     """What is to be paid for a stage that took `duration_fs`: static power runs on every accelerator and channel."""
     system, activity, seconds = program.system, stage.activity, duration_fs / FS_PER_S
     sram = {kind.buffer.kib: 0 for kind in system.kinds}
-    for a, nests in enumerate(stage.work):
-        bits = sum(nest.activity.sram_bits for nest in nests) + 8 * moved.exchange_sram_bytes[a]
-        sram[system.accelerator(a).buffer.kib] += bits
+    for nests, exchanged, kind in zip(stage.work, moved.exchange_sram_bytes, system.kind_of, strict=True):
+        bits = sum([nest.activity.sram_bits for nest in nests]) + 8 * exchanged
+        sram[system.kinds[kind].buffer.kib] += bits
     sum_bits = 2 * moved.sums * system.accelerator(0).array.accumulator_bits
     return Amounts(
         macs=activity.macs,

@@ -14,7 +14,23 @@ from typing import Annotated
 import typer
 
 from ppsim import __version__
-from ppsim.cli.commands import accuracy, gemm, import_, plot, prune, report, reproduce, run, sweep, validate, zoo
+from ppsim.cli.commands import (
+    accuracy,
+    codesign,
+    compare_methods,
+    cost,
+    gemm,
+    import_,
+    plot,
+    prune,
+    report,
+    reproduce,
+    run,
+    sweep,
+    table,
+    validate,
+    zoo,
+)
 from ppsim.errors import InputError
 
 app = typer.Typer(
@@ -29,6 +45,10 @@ app = typer.Typer(
 for command in (
     reproduce.reproduce,
     run.run,
+    cost.cost,
+    codesign.codesign,
+    compare_methods.compare_methods,
+    table.table,
     gemm.gemm,
     import_.import_,
     prune.prune,
@@ -40,7 +60,7 @@ for command in (
     zoo.list_,
     zoo.show,
 ):
-    app.command(command.__name__.rstrip("_"))(command)
+    app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -31,7 +31,7 @@ class Item:
     stage: int
     nest: Nest
     kinds: Sequence[int]
-    tiles: list[Timed]
+    tiles: tuple[Timed, ...]
     length: int
     rate: int
     loads: tuple[bool, bool]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 
 from ppsim.mapping.program import Counts
@@ -32,8 +33,11 @@ class Loop:
         return turn if turn < high else low + self.span
 
 
+@lru_cache(maxsize=4096)
 def main_loop(counts: Counts) -> Loop | None:
     """The loop whose collapse leaves the fewest tiles to simulate; None when all are short."""
+    if max(counts) < FEWEST_TURNS:
+        return None
     best: tuple[int, Loop] | None = None
     for level, turns in enumerate(counts):
         if turns < FEWEST_TURNS:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 
 from ppsim.engine.accelerator import Accelerator
 from ppsim.engine.echo import Echo
@@ -14,8 +15,8 @@ from ppsim.engine.servers import Channel
 from ppsim.engine.shortcuts import SteadyState
 from ppsim.engine.trace import SERVERS, ChannelUse, LinkUse, Trace
 from ppsim.errors import InputError
-from ppsim.hardware import accelerator as hardware
 from ppsim.mapping.program import LOOPS, Nest, Program, kind_of
+from ppsim.units import duration_fs
 
 ENGINES = ("auto", "reference")
 
@@ -37,7 +38,7 @@ def run(
     channels = [Channel(system.dram.quantum_bytes, number * RANK) for number in range(system.channels)]
     start = system.launch_fs
     accelerators: list[Accelerator] = []
-    timed: dict[tuple[int, int], list[Timed]] = {}
+    timed = [cache(partial(timed_tiles, kind.clock_hz)) for kind in system.kinds]
     exchange: Exchange | None = None
 
     def stage_done(accelerator: int, stage: int, time: int) -> None:
@@ -49,7 +50,11 @@ def run(
         accelerators.append(
             make_accelerator(
                 a,
-                _items(program, a, number, timed),
+                items_of(
+                    [stage.work[a] for stage in program.stages],
+                    [stage.rates[number] for stage in program.stages],
+                    timed[system.kind_of[a]],
+                ),
                 kernel,
                 channels[number],
                 system.dram.latency_fs,
@@ -86,26 +91,27 @@ def run(
     )
 
 
-def _items(program: Program, a: int, channel: int, timed: dict[tuple[int, int], list[Timed]]) -> list[Item]:
-    system, items = program.system, []
-    for s, stage in enumerate(program.stages):
-        nests = stage.work[a]
+def items_of(
+    work: Sequence[Sequence[Nest]], rates: Sequence[int], timed: Callable[[Nest], tuple[Timed, ...]]
+) -> list[Item]:
+    """An accelerator's nests by stage, at the DRAM rates of these, in program order.
+
+    `timed` gives the tiles of a nest in the time they take there: the same object each time it is asked.
+    """
+    items = []
+    for s, (nests, rate) in enumerate(zip(work, rates, strict=True)):
         for number, nest in enumerate(nests):
-            key = id(nest), system.kind_of[a]
-            if key not in timed:
-                timed[key] = _timed(system.accelerator(a), nest)
-            tiles = nest.tiles.values()
             items.append(
                 Item(
                     stage=s,
                     nest=nest,
                     kinds=nest.kinds,
-                    tiles=timed[key],
+                    tiles=timed(nest),
                     length=nest.length,
-                    rate=stage.rates[channel],
-                    loads=(any(t.weight_bytes for t in tiles), any(t.input_bytes for t in tiles)),
+                    rate=rate,
+                    loads=(nest.loads_weights, nest.loads_inputs),
                     waits=(nest.weights_wait, True),
-                    stores=any(t.output_bytes for t in tiles),
+                    stores=nest.stores,
                     last=number == len(nests) - 1,
                     space=(nest.weight_space, nest.input_space),
                     loop=main_loop(nest.counts),
@@ -114,20 +120,13 @@ def _items(program: Program, a: int, channel: int, timed: dict[tuple[int, int], 
     return items
 
 
-def _timed(accelerator: hardware.Accelerator, nest: Nest) -> list[Timed]:
-    """The nest's tiles by kind, in fs of an accelerator's clock."""
-    cycles_fs = accelerator.cycles_fs
+def timed_tiles(clock_hz: int, nest: Nest) -> tuple[Timed, ...]:
+    """The nest's tiles by kind, in fs of an accelerator with that clock."""
     tiles: list[Timed] = [(0, 0, 0, 0, 0, False)] * 3**LOOPS
-    for states, t in nest.tiles.items():
-        tiles[kind_of(states)] = (
-            t.weight_bytes,
-            t.input_bytes,
-            cycles_fs(t.compute_cycles),
-            cycles_fs(t.vector_cycles),
-            t.output_bytes,
-            t.opens_output,
-        )
-    return tiles
+    for states, (weight_bytes, input_bytes, compute_cycles, vector_cycles, output_bytes, opens) in nest.tiles.items():
+        compute, vector = duration_fs(compute_cycles, clock_hz), duration_fs(vector_cycles, clock_hz)
+        tiles[kind_of(states)] = weight_bytes, input_bytes, compute, vector, output_bytes, opens
+    return tuple(tiles)
 
 
 def _check_complete(program: Program, exchange: Exchange) -> None:

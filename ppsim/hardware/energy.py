@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from itertools import pairwise
 from math import exp, isfinite, log
 from typing import Annotated, Any, Literal
@@ -175,6 +176,16 @@ class EnergyTable(Specification):
 
     def sram_pj_per_bit(self, kib: float) -> float:
         """Energy per bit of an SRAM of `kib` KiB, from the curve."""
+        if kib not in self._sram_known:
+            self._sram_known[kib] = self._on_sram_curve(kib)
+        return self._sram_known[kib]
+
+    @cached_property
+    def _sram_known(self) -> dict[float, float]:
+        """The capacities asked for so far: a system has few, and each stage of each run asks."""
+        return {}
+
+    def _on_sram_curve(self, kib: float) -> float:
         points = sorted((point.kib, point.pj_per_bit.value) for point in self.sram)
         if kib <= points[0][0] or len(points) == 1:
             return points[0][1]

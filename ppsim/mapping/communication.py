@@ -26,7 +26,6 @@ class Plan:
     reads: tuple[int, ...]
 
 
-@lru_cache(maxsize=1024)
 def exchange(
     made: Layout, needs: tuple[Intervals, ...], channel_of: tuple[int, ...] | None, links: InterconnectSpec
 ) -> Plan:
@@ -35,6 +34,16 @@ def exchange(
     `channel_of` gives the DRAM channel of each accelerator where that is where the data lies; None: it lies in the
     scratchpads, and everyone needs a copy.
     """
+    if made.replicated or needs == made.made:
+        return Plan((), (0,) * len(needs))
+    return _exchange(made, needs, channel_of, links)
+
+
+@lru_cache(maxsize=1024)
+def _exchange(
+    made: Layout, needs: tuple[Intervals, ...], channel_of: tuple[int, ...] | None, links: InterconnectSpec
+) -> Plan:
+    """The same, remembered, where anything may have to be sent."""
     everything = transfers(made, needs)
     if not everything:
         return Plan((), (0,) * len(needs))

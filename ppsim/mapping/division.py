@@ -12,7 +12,7 @@ from math import prod
 
 from ppsim.hardware.array import compute_cycles
 from ppsim.hardware.system import System
-from ppsim.mapping.layout import Interval, Intervals, Layout, merged, scaled, within
+from ppsim.mapping.layout import Interval, Intervals, Layout, copied, merged, scaled, within
 from ppsim.mapping.ownership import Wish, owned, wishes_of
 from ppsim.mapping.steps import (
     Piece,
@@ -38,7 +38,7 @@ def steps_of(net: LayerGraph | PartitionedGraph, system: System, bits: int) -> l
     """The steps of a network of `bits`-bit words on a system; step 0 is the network's input."""
     graph = net.graph if isinstance(net, PartitionedGraph) else net
     uses, results = uses_of(graph), results_of(graph)
-    wishes = wishes_of(net, system.accelerators)
+    wishes: dict[str, Wish] | None = None
     steps = [input_step(graph)]
     everywhere = (((0, steps[0].features),),) * system.accelerators
     steps[0].makes = Layout(everywhere, replicated=True)
@@ -60,7 +60,11 @@ def steps_of(net: LayerGraph | PartitionedGraph, system: System, bits: int) -> l
             continue
         step = Step(layer, prod(graph.shapes[layer.name]), operations, window=layer.window(shapes))
         division = _Division(step, layer, inputs, steps, net, system, bits)
-        division.fill(wishes.get(layer.name), is_result=layer.name in results)
+        wish = None
+        if division.may_choose:
+            wishes = wishes_of(net, system.accelerators) if wishes is None else wishes
+            wish = wishes.get(layer.name)
+        division.fill(wish, is_result=layer.name in results)
         tail[len(steps)] = layer.name
         tensors[layer.name] = (Piece(len(steps), 0, step.features),)
         steps.append(step)
@@ -87,6 +91,14 @@ class _Division:
         self.graph = net.graph if isinstance(net, PartitionedGraph) else net
         self.shapes = self.graph.input_shapes_of(layer.name)
         self.features = [sum(piece.features for piece in tensor) for tensor in inputs]
+
+    @property
+    def may_choose(self) -> bool:
+        """Whether it is free which units each accelerator makes: of products that are not cut, and of tables."""
+        if isinstance(self.net, PartitionedGraph) and self.layer.name in self.net.layers:
+            return False
+        product = self.layer.gemm(self.shapes, self.graph.batch)
+        return product is not None or self.layer.rows_read(self.shapes, 1) > 0
 
     def fill(self, wish: Wish | None, is_result: bool) -> None:
         """Fill in products, what is made, by its `wish` where it is free, and what is read."""
@@ -128,17 +140,25 @@ class _Division:
             ]
             for where, q, _ in work:
                 makes[where] += scaled(out_runs[q], out_pixels)
+        # equal parts have the same products: they are the same objects, as what is made of them is remembered by that
+        known: dict[tuple[tuple[tuple[int, int | None], ...], int], list[Product]] = {}
         for where, q, blocks in work:
-            self.step.products[where] += self._products(layer, blocks, layer.out_sizes[q], m, taps, in_pixels)
+            key = (tuple([(block.units, block.nonzeros) for block in blocks]), layer.out_sizes[q])
+            if key not in known:
+                known[key] = self._products(layer, blocks, layer.out_sizes[q], m, taps, in_pixels)
+            self.step.products[where] += known[key]
             for block in blocks:
-                needs[where] += scaled(_leading(in_runs[block.part], block.units), in_pixels)
-        self.step.reads = reads_of(self.inputs[0], tuple(merged(intervals) for intervals in needs))
-        self.step.makes = Layout(tuple(merged(intervals) for intervals in makes))
+                runs = in_runs[block.part]
+                if block.units < layer.in_sizes[block.part]:
+                    runs = _leading(runs, block.units)
+                needs[where] += scaled(runs, in_pixels)
+        self.step.reads = reads_of(self.inputs[0], tuple([merged(intervals) for intervals in needs]))
+        self.step.makes = Layout(tuple([merged(intervals) for intervals in makes]))
 
     def _products(
         self, layer: PartitionedLayer, blocks: tuple[Kept, ...], outputs: int, m: int, taps: int, pixels: int
     ) -> list[Product]:
-        units = sum(block.units for block in blocks)
+        units = sum([block.units for block in blocks])
         if layer.rank is not None:
             stored = layer.weight_bits or self.bits
             first, second = Gemm(m, units * taps, layer.rank), Gemm(m, layer.rank, outputs)
@@ -149,8 +169,8 @@ class _Division:
         # split by inputs, each part is a matrix of its own, wherever it is placed
         matrices = [(block,) for block in blocks] if layer.split == "inputs" else [blocks]
         effects = [layer.effect(matrix, outputs, taps, self.bits) for matrix in matrices]
-        gemm = Gemm(m, sum(effect.k for effect in effects), outputs)
-        weight_bits, macs = sum(effect.weight_bits for effect in effects), sum(effect.macs for effect in effects)
+        gemm = Gemm(m, sum([effect.k for effect in effects]), outputs)
+        weight_bits, macs = sum([effect.weight_bits for effect in effects]), sum([effect.macs for effect in effects])
         return [Product(gemm, units, units * pixels, weight_bits, macs)]
 
     def _outputs(self, product: Gemm, wish: Wish | None) -> None:
@@ -216,6 +236,10 @@ class _Division:
             own = _regrouped(groups, features, self.system.accelerators, is_result)
         elif own.replicated and is_result:
             own = _at_root(features, self.system.accelerators)
+        if copies := self.layer.copies(self.shapes):
+            needs, self.step.makes = copied(own, copies, features // self.shapes[0][0], self.step.features)
+            self.step.reads = reads_of(self.inputs[0], needs)
+            return
         for tensor, size in zip(self.inputs, self.features, strict=True):
             assert size == features
             self.step.reads += reads_of(tensor, own.made)
@@ -297,4 +321,4 @@ def _place_input(steps: list[Step], net: PartitionedGraph, accelerators: int) ->
     owned: list[list[Interval]] = [[] for _ in range(accelerators)]
     for part, runs in enumerate(layer.runs("in")):
         owned[net.placed(part, accelerators)] += within(scaled(runs, pixels), low, high)
-    steps[0].makes = Layout(tuple(merged(intervals) for intervals in owned))
+    steps[0].makes = Layout(tuple([merged(intervals) for intervals in owned]))

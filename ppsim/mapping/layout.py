@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -44,11 +45,15 @@ class Layout:
 
 def length(intervals: Sequence[Interval]) -> int:
     """Features in disjoint intervals."""
-    return sum(high - low for low, high in intervals)
+    if len(intervals) == 1:  # as it is most often
+        return intervals[0][1] - intervals[0][0]
+    return sum([high - low for low, high in intervals])
 
 
 def merged(intervals: Sequence[Interval]) -> Intervals:
     """The union, as disjoint sorted intervals."""
+    if len(intervals) == 1 and intervals[0][0] < intervals[0][1]:
+        return tuple(intervals)
     result: list[Interval] = []
     for low, high in sorted(intervals):
         if low >= high:
@@ -95,12 +100,59 @@ def _overlap_of_many(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -
 
 def within(intervals: Intervals, low: int, high: int) -> Intervals:
     """What of a set lies in [low, high), counted from low."""
-    return tuple((max(a, low) - low, min(b, high) - low) for a, b in intervals if a < high and b > low)
+    return tuple([(max(a, low) - low, min(b, high) - low) for a, b in intervals if a < high and b > low])
 
 
 def scaled(intervals: Intervals, factor: int) -> Intervals:
     """A set of units as features, `factor` for each."""
+    if factor == 1:
+        return intervals
     return tuple([(low * factor, high * factor) for low, high in intervals])
+
+
+def copied(
+    layout: Layout, copies: Sequence[tuple[int, int, int]], pixels: int, features: int
+) -> tuple[tuple[Intervals, ...], Layout]:
+    """What each accelerator reads to copy what it makes of a tensor, and the layout of the `features` copied.
+
+    `copies` are runs of units of `pixels` features, as layers have them. Zeros between what is copied are shared by
+    those that copy, as evenly as possible.
+    """
+    runs = [(low * pixels, high * pixels, to * pixels) for low, high, to in copies]
+    found = {made: _copied(made, runs) for made in set(layout.made)}
+    taken, put = zip(*(found[made] for made in layout.made), strict=True)
+    ends = [0, *(end for low, high, to in runs for end in (to, to + high - low)), features]
+    zeros = merged(list(zip(ends[::2], ends[1::2], strict=True)))
+    if zeros and layout.replicated:
+        whole: Intervals = ((0, features),)
+        put = tuple(whole if made else () for made in layout.made)
+    elif zeros:
+        makers = [a for a, made in enumerate(layout.made) if made]
+        shares = [list(made) for made in put]
+        for low, high in zeros:
+            units = (high - low) // pixels
+            bounds = [low + units * at // len(makers) * pixels for at in range(len(makers) + 1)]
+            for a, share in zip(makers, pairwise(bounds), strict=True):
+                shares[a].append(share)
+        put = tuple(merged(made) for made in shares)
+    return taken, Layout(put, layout.replicated)
+
+
+def _copied(made: Intervals, runs: Sequence[tuple[int, int, int]]) -> tuple[Intervals, Intervals]:
+    """What is copied of one sorted set of features, and where it goes."""
+    taken, put = [], []
+    i = j = 0
+    while i < len(made) and j < len(runs):
+        low, high, to = runs[j]
+        first, end = max(made[i][0], low), min(made[i][1], high)
+        if first < end:
+            taken.append((first, end))
+            put.append((first - low + to, end - low + to))
+        if made[i][1] < high:
+            i += 1
+        else:
+            j += 1
+    return merged(taken), merged(put)
 
 
 @lru_cache(maxsize=4096)
@@ -112,7 +164,7 @@ def transfers(layout: Layout, needs: tuple[Intervals, ...]) -> tuple[tuple[int, 
     counts = [length(made) for made in layout.made]
     everything = ((0, max((made[-1][1] for made in layout.made if made), default=0)),)
     for destination, needed in enumerate(needs):
-        if not needed:
+        if not needed or needed == layout.made[destination]:
             continue
         for source, made in enumerate(layout.made):
             features = 0

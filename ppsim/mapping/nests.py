@@ -5,8 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ppsim.hardware.array import fold_cycles, operand_traffic, wavefront_cycles
-from ppsim.mapping.program import FIRST, LAST, LOOPS, Activity, Counts, Nest, States, Tile, state_tallies
+from ppsim.hardware.array import fold_cycles, wavefront_cycles
+from ppsim.mapping.program import (
+    ACTIVITIES,
+    FIRST,
+    LAST,
+    LOOPS,
+    MIDDLE,
+    Activity,
+    Counts,
+    Nest,
+    States,
+    Tile,
+    state_tallies,
+)
 from ppsim.mapping.tiling import Problem, Tiling, m_extent, output_slot_bits, rest, share, spills, strip_bits
 from ppsim.units import ceil_div
 
@@ -23,11 +35,12 @@ def gemm_nest(problem: Problem, tiling: Tiling) -> Nest:
     inner = (images, strips, n_count, k_count) if tiling.m_outer else (n_count, images, strips, k_count)
     counts = (problem.groups, *inner)
     tiles: dict[States, Tile] = {}
-    done: list[tuple[Activity, int]] = []
+    sums = [0] * len(ACTIVITIES)
+    cutter = _Cutter(problem, tiling, counts)
     for states, occurs in state_tallies(counts):
-        tiles[states], activity = _Cut.at(problem, tiling, counts, states).tile()
-        done.append((activity, occurs))
-    inputs = 2 * max(tile.input_bytes for tile in tiles.values())
+        tiles[states], amounts = cutter.tile(states)
+        sums = [done + amount * occurs for done, amount in zip(sums, amounts, strict=True)]
+    inputs = 2 * max([tile.input_bytes for tile in tiles.values()])
     weights = problem.space
     if not problem.input_on_chip:  # a staged input has its place among the activations kept on chip
         weights -= inputs
@@ -37,8 +50,8 @@ def gemm_nest(problem: Problem, tiling: Tiling) -> Nest:
     return Nest(
         counts,
         tiles,
-        Activity.total(done),
-        max(weights, 2 * max(t.weight_bytes for t in tiles.values())),
+        Activity(*sums),
+        max(weights, 2 * max([tile.weight_bytes for tile in tiles.values()])),
         inputs,
         problem.weights_wait,
     )
@@ -95,131 +108,141 @@ def _piece(amount: int, count: int, last: bool) -> int:
 
 
 def _bursts(bits: int, burst: int) -> int:
-    return ceil_div(bits, 8 * burst) * burst
+    return -(-bits // (8 * burst)) * burst
 
 
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """One kind of tile of a product: its sizes and what is new about it."""
+class _Cutter:
+    """Makes the kinds of tiles of a tiled product: their sizes, what is new about each, and what it costs."""
 
-    problem: Problem
-    m: int
-    k: int
-    n: int
-    strip: tuple[int, int, int]  # first row, rows, images
-    new_weights: bool
-    new_inputs: bool
-    opens: bool
-    closes: bool
-    very_first: bool
-    very_last: bool
-    spills: bool
-    spread: tuple[int, int]  # weight bits of the cut, and MACs for each row of m
+    def __init__(self, problem: Problem, tiling: Tiling, counts: Counts) -> None:
+        self.problem, self.tiling, self.counts = problem, tiling, counts
+        self.order = (1, 2, 3, 4) if tiling.m_outer else (2, 3, 1, 4)  # where images, strips, n, k stand
+        self.height, self.width = m_extent(problem)
+        array, flow = problem.array, problem.array.flow
+        at = "mkn".index
+        self.on_rows, self.on_cols, self.streams = at(flow.spatial_rows), at(flow.spatial_cols), at(flow.stream)
+        self.wavefront = wavefront_cycles(array.rows, array.cols, flow.stationary)
+        self.seen: dict[tuple[int | bool, ...], tuple[Tile, tuple[int, ...]]] = {}
+        self.stationary, self.overlapped = flow.stationary, array.overlapped
+        self.final = tuple([LAST if count > 1 else FIRST for count in counts])
+        self.one_m = counts[self.order[0]] == counts[self.order[1]] == 1
 
-    @classmethod
-    def at(cls, problem: Problem, tiling: Tiling, counts: Counts, states: States) -> _Cut:
-        order = (1, 2, 3, 4) if tiling.m_outer else (2, 3, 1, 4)  # where images, strips, n, k stand
-        (image_count, strip_count, n_count, k_count) = (counts[i] for i in order)
-        (image, strip, n_state, k_state) = (states[i] for i in order)
-        height, width = m_extent(problem)
-        images = _size(problem.images, tiling.images, image_count, image)
-        rows = _size(height, tiling.rows, strip_count, strip)
-        first_row = 0 if strip == FIRST else height - rows if strip == LAST else tiling.rows
+    def tile(self, states: States) -> tuple[Tile, tuple[int, ...]]:
+        """The tile at a combination of loop states, and the amounts of its activity in the order of `ACTIVITIES`."""
+        problem, tiling, counts = self.problem, self.tiling, self.counts
+        image_at, strip_at, n_at, k_at = self.order
+        image, strip, n_state, k_state = states[image_at], states[strip_at], states[n_at], states[k_at]
+        n_count, k_count = counts[n_at], counts[k_at]
+        # where k is cut, tiles before the last one of n differ in nothing but what is staged
+        staged = problem.staged_bits > 0 and not any(states)
+        last = self.overlapped and states == self.final
+        n_alike = MIDDLE if k_count > 1 and n_state == FIRST and n_count > 1 else n_state
+        alike = image, strip, n_alike, k_state, staged, last
+        if alike in self.seen:
+            return self.seen[alike]
+        images = _size(problem.images, tiling.images, counts[image_at], image)
+        rows = _size(self.height, tiling.rows, counts[strip_at], strip)
+        m, k = images * rows * self.width, _size(problem.k, tiling.k, k_count, k_state)
+        n = _size(problem.n, tiling.n, n_count, n_state)
         first_m = image == FIRST and strip == FIRST
-        one_m = image_count == strip_count == 1
         if k_count > 1:
             new_weights = new_inputs = True
         elif tiling.m_outer:
             new_weights, new_inputs = n_count > 1 or first_m, n_state == FIRST
         else:
-            new_weights, new_inputs = first_m, not one_m or n_state == FIRST
-        k_size = _size(problem.k, tiling.k, k_count, k_state)
-        n_size = _size(problem.n, tiling.n, n_count, n_state)
-        if _closing(k_count, k_state) and _closing(n_count, n_state):
-            spread = [rest(problem, total, tiling.k, tiling.n) for total in (problem.weight_bits, problem.macs)]
+            new_weights, new_inputs = first_m, not self.one_m or n_state == FIRST
+        opens, closes = k_state == FIRST, _closing(k_count, k_state)
+        closes_all = closes and _closing(n_count, n_state)
+        if closes_all:
+            macs_a_row = rest(problem, problem.macs, tiling.k, tiling.n)
         else:
-            spread = [share(problem, total, k_size, n_size) for total in (problem.weight_bits, problem.macs)]
-        return cls(
-            problem,
-            m=images * rows * width,
-            k=k_size,
-            n=n_size,
-            strip=(first_row, rows, images),
-            new_weights=new_weights,
-            new_inputs=new_inputs,
-            opens=k_state == FIRST,
-            closes=_closing(k_count, k_state),
-            very_first=all(state == FIRST for state in states),
-            very_last=all(_closing(count, state) for state, count in zip(states, counts, strict=True)),
-            spills=spills(problem, images * rows * width, tiling.k, n_size),
-            spread=(spread[0], spread[1]),
-        )
-
-    def tile(self) -> tuple[Tile, Activity]:
-        p, array = self.problem, self.problem.array
-        weight_bits, macs_a_row = self.spread
-        if p.weights_on_chip or not self.new_weights:
+            macs_a_row = share(problem, problem.macs, k, n)
+        if problem.weights_on_chip or not new_weights:
             weight_bits = 0
+        elif closes_all:
+            weight_bits = rest(problem, problem.weight_bits, tiling.k, tiling.n)
+        else:
+            weight_bits = share(problem, problem.weight_bits, k, n)
         input_bits = 0
-        if self.new_inputs and not p.input_on_chip:
-            input_bits = strip_bits(p, *self.strip, self.k)
-        if self.very_first:
-            input_bits += p.staged_bits
-        outputs = self.m * self.n if self.closes else 0
+        if new_inputs and not problem.input_on_chip:
+            first_row = 0 if strip == FIRST else self.height - rows if strip == LAST else tiling.rows
+            input_bits = strip_bits(problem, first_row, rows, images, k)
+        if not any(states):  # all FIRST
+            input_bits += problem.staged_bits
+        self.seen[alike] = self._costs((m, k, n), opens, closes, last, macs_a_row, weight_bits, input_bits)
+        return self.seen[alike]
+
+    def _costs(
+        self,
+        size: tuple[int, int, int],
+        opens: bool,
+        closes: bool,
+        last: bool,
+        macs_a_row: int,
+        weight_bits: int,
+        input_bits: int,
+    ) -> tuple[Tile, tuple[int, ...]]:
+        p, array = self.problem, self.problem.array
+        (m, k, n), stationary = size, self.stationary
+        high, wide, stream = size[self.on_rows], size[self.on_cols], size[self.streams]
+        full_high, full_wide = -(-high // array.rows), -(-wide // array.cols)
+        # a cut of k is known by the tiling's, so that the last one waits for the others' sums
+        whole = (m, self.tiling.k, n)
+        folds = ceil_div(whole[self.on_rows], array.rows) * ceil_div(whole[self.on_cols], array.cols)
+        spilled = stationary or (self.tiling.k < p.k and folds > array.count)
+        outputs = m * n if closes else 0
         output_bits = 0 if p.output_on_chip else outputs * p.bits
         operations = outputs * p.vector_operations_per_output
 
-        traffic = operand_traffic(self.m, self.k, self.n, array.rows, array.cols, array.dataflow)
-        sram_bits = (traffic.input_reads + traffic.weight_reads) * p.bits + weight_bits + input_bits
+        # the operand reads of `operand_traffic`
+        folded = [1, 1, 1]
+        folded[self.on_rows], folded[self.on_cols] = full_high, full_wide
+        reads = folded[2] * m * k + folded[0] * k * n
+        sram_bits = reads * p.bits + weight_bits + input_bits
         sram_bits += outputs * p.bits + output_bits
         accumulator_bits = 0
-        if self.spills:
-            sums = traffic.sum_writes - outputs + traffic.sum_reads
-            if not self.opens:
-                sums += self.m * self.n
+        if spilled:
+            sums = (2 * folded[1] - 1) * m * n - outputs
+            if not opens:
+                sums += m * n
             accumulator_bits = sums * array.accumulator_bits
-        cycles = self._cycles()
+        cycles = self._cycles(stream, ceil_div(full_high * full_wide, array.count), opens, closes, spilled, last)
         in_scratchpad = accumulator_bits if array.accumulator_depth is None else 0
         fed = ceil_div(sram_bits + in_scratchpad, 8 * p.sram_bytes_per_cycle)
-        register_bits, hop_bits = self._register_traffic(self.m * self.k * self.n, outputs)
+        register_bits, hop_bits = self._register_traffic(m * k * n, high, wide, bool(outputs) or spilled)
         tile = Tile(
-            weight_bytes=_bursts(weight_bits, p.burst),
-            input_bytes=_bursts(input_bits, p.burst),
-            compute_cycles=max(cycles, fed),
-            vector_cycles=ceil_div(operations, p.lanes) if p.lanes else 0,
-            output_bytes=_bursts(output_bits, p.burst),
-            opens_output=self.opens,
+            _bursts(weight_bits, p.burst),
+            _bursts(input_bits, p.burst),
+            max(cycles, fed),
+            ceil_div(operations, p.lanes) if p.lanes else 0,
+            _bursts(output_bits, p.burst),
+            opens,
         )
-        return tile, Activity(
-            macs=self.m * macs_a_row,
-            register_bits=register_bits,
-            pe_hop_bits=hop_bits,
-            sram_bits=sram_bits,
-            accumulator_bits=accumulator_bits,
-            vector_operations=operations if p.lanes else 0,
-            weight_bits=weight_bits,
-            input_bits=input_bits,
-            output_bits=output_bits,
-            stalled_cycles=max(0, fed - cycles),
+        return tile, (
+            m * macs_a_row,
+            register_bits,
+            hop_bits,
+            sram_bits,
+            accumulator_bits,
+            operations if p.lanes else 0,
+            weight_bits,
+            input_bits,
+            output_bits,
+            max(0, fed - cycles),
         )
 
-    def _cycles(self) -> int:
+    def _cycles(self, stream: int, folds: int, opens: bool, closes: bool, spilled: bool, last: bool) -> int:
         """Cycles of the arrays, by the fold law; overlapped folds do so across tiles, and a cut fold drains once."""
-        array, flow = self.problem.array, self.problem.array.flow
-        size = {"m": self.m, "k": self.k, "n": self.n}
-        stream = size[flow.stream]
-        folds = ceil_div(size[flow.spatial_rows], array.rows) * ceil_div(size[flow.spatial_cols], array.cols)
-        folds = ceil_div(folds, array.count)
-        if array.overlapped:
-            chained = folds * max(stream, array.rows)
-            if not self.very_last:
-                return chained
+        array, stationary = self.problem.array, self.stationary
+        if self.overlapped:
+            if not last:
+                return folds * max(stream, array.rows)
             return int(fold_cycles(stream, folds, array.rows, array.cols, True, True))
-        if not self.spills and not (self.opens and self.closes):
-            return stream + (wavefront_cycles(array.rows, array.cols, False) if self.closes else 0)
-        return int(fold_cycles(stream, folds, array.rows, array.cols, flow.stationary, False))
+        if not spilled and not (opens and closes):
+            return stream + (self.wavefront if closes else 0)
+        return int(fold_cycles(stream, folds, array.rows, array.cols, stationary, False))
 
-    def _register_traffic(self, macs: int, outputs: int) -> tuple[int, int]:
+    def _register_traffic(self, macs: int, rows: int, cols: int, drains: bool) -> tuple[int, int]:
         """Bits read and written in registers, and bits passed between neighbouring processing elements.
 
         Per MAC, os reads and writes its sum and passes both operands on; ws and is read the stationary operand and pass
@@ -227,14 +250,12 @@ class _Cut:
         Processing elements outside an edge fold are gated.
         """
         array, bits = self.problem.array, self.problem.bits
-        size = {"m": self.m, "k": self.k, "n": self.n}
-        rows, cols = size[array.flow.spatial_rows], size[array.flow.spatial_cols]
         full, edge = divmod(rows, array.rows)
         shifts = (full * array.rows * (array.rows + 1) + edge * (edge + 1)) // 2 * cols
-        if array.flow.stationary:
+        if self.stationary:
             loaded = rows * cols
             return (macs + loaded) * bits, macs * (bits + array.accumulator_bits) + shifts * bits
-        drained = shifts if outputs or self.spills else 0
+        drained = shifts if drains else 0
         return 2 * macs * array.accumulator_bits, 2 * macs * bits + drained * array.accumulator_bits
 
 

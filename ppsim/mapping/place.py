@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from ppsim.errors import InputError
@@ -13,12 +12,13 @@ from ppsim.mapping.communication import Plan, exchange, reduction
 from ppsim.mapping.division import steps_of
 from ppsim.mapping.exchanges import check
 from ppsim.mapping.exchanges.contract import Send
+from ppsim.mapping.few_tilings import chosen
 from ppsim.mapping.layout import Intervals, length, merged
 from ppsim.mapping.nests import VectorWork, gemm_nest, vector_nest
 from ppsim.mapping.program import Message, Nest, Program, Stage
 from ppsim.mapping.residency import Residency, residency
 from ppsim.mapping.steps import Product, Step, readers_of
-from ppsim.mapping.tiling import Problem, Tiling, candidates
+from ppsim.mapping.tiling import Problem, Tiling
 from ppsim.units import ceil_div
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.partitioned import PartitionedGraph
@@ -62,10 +62,12 @@ class _Placement:
         self.system, self.steps, self.stays, self.batch, self.bits = system, steps, stays, batch, bits
         self.links: dict[Link, int] = {}
         self.routes: dict[tuple[int, int], tuple[int, ...]] = {}
-        self.product_nests: dict[tuple[int, Product, int, bool, int | None], Nest] = {}
+        #: by step, product (its id), kind of accelerator, whether its output stays on chip, and what is resident
+        self.product_nests: dict[tuple[int, int, int, bool, int | None], Nest] = {}
         #: what an accelerator gets of its channel when all behind it are busy, bits/s
         self.bits_per_s = 8 * system.dram.rate(1, 0) / system.dram.group_size(system.accelerators)
         self.channel = tuple(system.channel_of(a) for a in range(system.accelerators))
+        self.kind_of = system.kind_of
         self.readers = readers_of(steps)
         #: by accelerator: bytes of weights that are on chip from the start, None if they come from DRAM
         self.resident: list[int | None] = [None] * system.accelerators
@@ -79,7 +81,7 @@ class _Placement:
 
     def _stage(self, index: int) -> Stage:
         step = self.steps[index]
-        work = tuple(tuple(self._nests(index, a)) for a in range(self.system.accelerators))
+        work = self._work(index)
         reads, messages = self._exchange(index)
         return Stage(
             name=step.name,
@@ -92,18 +94,25 @@ class _Placement:
             rates=self._rates(work, reads, messages),
         )
 
-    def _nests(self, index: int, a: int) -> Iterable[Nest]:
+    def _work(self, index: int) -> tuple[tuple[Nest, ...], ...]:
+        """By accelerator: its nests in a step."""
         step = self.steps[index]
         if step.layer is None:
-            return ()
-        if step.is_product:
-            return (self._product_nest(index, a, product, self.resident[a]) for product in step.products[a])
-        return self._vector_nests(index, a)
+            return ((),) * self.system.accelerators
+        if not step.is_product:
+            return tuple([self._vector_nests(index, a) for a in range(self.system.accelerators)])
+        return tuple(
+            [
+                tuple([self._product_nest(index, a, product, self.resident[a]) for product in products])
+                for a, products in enumerate(step.products)
+            ]
+        )
 
     def _product_nest(self, index: int, a: int, product: Product, resident: int | None) -> Nest:
-        key = (index, product, self.system.kind_of[a], self._output_on_chip(index, a), resident)
+        kind, output_on_chip = self.kind_of[a], self._output_on_chip(index, a)
+        key = (index, id(product), kind, output_on_chip, resident)
         if key not in self.product_nests:
-            self.product_nests[key] = self._tiled(*key)
+            self.product_nests[key] = self._tiled(index, product, kind, output_on_chip, resident)
         return self.product_nests[key]
 
     def _tiled(self, index: int, product: Product, kind: int, output_on_chip: bool, resident: int | None) -> Nest:
@@ -150,15 +159,14 @@ class _Placement:
         """The dataflow and the tiles of a product: of the dataflows its arrays may have, the fastest by estimate."""
         best: tuple[float, Problem, Tiling] | None = None
         impossible: list[InputError] = []
+        largest = accelerator.buffer.tiles == "largest"
         for array in accelerator.array.alternatives:
-            tried = problem if array is problem.array else replace(problem, array=array)
+            tried = problem if array is problem.array else problem._replace(array=array)
             try:
-                found = candidates(tried)
+                tiling, cycles = chosen(tried, self.bits_per_s / accelerator.clock_hz, prefetched, largest)
             except InputError as error:
                 impossible.append(error)
                 continue
-            largest = accelerator.buffer.tiles == "largest"
-            tiling, cycles = found.choose(self.bits_per_s / accelerator.clock_hz, prefetched, largest)
             if best is None or cycles < best[0]:
                 best = cycles, tried, tiling
         if best is None:
@@ -194,11 +202,11 @@ class _Placement:
             return None
         return share
 
-    def _vector_nests(self, index: int, a: int) -> Iterable[Nest]:
+    def _vector_nests(self, index: int, a: int) -> tuple[Nest, ...]:
         step, system = self.steps[index], self.system
         made = step.makes.count(a)
         if not made:
-            return
+            return ()
         kind = system.kind_of[a]
         vector, feature_bits = system.kinds[kind].vector, self.batch * self.bits
         operations = ceil_div(step.vector_operations * made, step.features)
@@ -218,7 +226,7 @@ class _Placement:
             raise InputError(
                 f"{system.name}: layer {step.name!r}: activations fill the scratchpad; make buffer.kib larger"
             )
-        yield vector_nest(work, space, system.dram.burst_bytes)
+        return (vector_nest(work, space, system.dram.burst_bytes),)
 
     def _output_on_chip(self, index: int, a: int) -> bool:
         """Whether an output needs no store: it stays, or is added up elsewhere, or is a result that waits to be sent.
@@ -242,12 +250,11 @@ class _Placement:
         if step.partial_on:
             return (0,) * accelerators, self._reduced(step, needs, in_dram)
         plan = exchange(step.makes, needs, self._found_in(index) if in_dram else None, self.system.interconnect)
-        read_back = [
-            self._bytes(features) if in_dram and not (is_result and self._output_on_chip(index, a)) else 0
-            for a, features in enumerate(plan.reads)
-        ]
-        rounded = tuple(self.system.dram.rounded(size) for size in read_back)
-        return rounded, tuple(self._message(send, in_dram) for send in plan.sends)
+        read_back = [0] * accelerators
+        for a, features in enumerate(plan.reads):
+            if features and in_dram and not (is_result and self._output_on_chip(index, a)):
+                read_back[a] = self.system.dram.rounded(self._bytes(features))
+        return tuple(read_back), tuple([self._message(send, in_dram) for send in plan.sends])
 
     def _found_in(self, index: int) -> tuple[int, ...]:
         """By accelerator: where what it stored is found; those that hold a result stored nothing."""
@@ -290,7 +297,7 @@ class _Placement:
         key = (source, destination)
         if key not in self.routes:
             links = self.system.interconnect.route(self.system.accelerators, source, destination)
-            self.routes[key] = tuple(self.links.setdefault(link, len(self.links)) for link in links)
+            self.routes[key] = tuple([self.links.setdefault(link, len(self.links)) for link in links])
         return self.routes[key]
 
     def _rates(
@@ -298,16 +305,18 @@ class _Placement:
     ) -> tuple[int, ...]:
         """Bytes/s of each channel for the mix of reads and writes of this stage."""
         read, written = [0] * self.system.channels, [0] * self.system.channels
-        for a, nests in enumerate(work):
-            channel = self.channel[a]
-            read[channel] += reads[a] * 8
+        for nests, channel, read_back in zip(work, self.channel, reads, strict=True):
+            read[channel] += read_back * 8
             for nest in nests:
-                read[channel] += nest.activity.weight_bits + nest.activity.input_bits
-                written[channel] += nest.activity.output_bits
+                activity = nest.activity
+                read[channel] += activity.weight_bits + activity.input_bits
+                written[channel] += activity.output_bits
         for message in messages:
             if message.written:
                 written[self.channel[message.destination]] += message.bytes * 8
-        return tuple(self.system.dram.rate(r, w) for r, w in zip(read, written, strict=True))
+        mixes = list(zip(read, written, strict=True))
+        rates = {mix: self.system.dram.rate(*mix) for mix in set(mixes)}
+        return tuple([rates[mix] for mix in mixes])
 
 
 def _union(needs: list[tuple[Intervals, ...]]) -> tuple[Intervals, ...]:

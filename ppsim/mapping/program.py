@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 from math import prod
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,7 @@ from ppsim.hardware.interconnect import Link, LinkSpec
 from ppsim.hardware.system import System
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
+class Tile(NamedTuple):
     """What one turn of a nest costs. Bytes are whole DRAM bursts; zero bytes mean that what is on chip is used again.
 
     A tile's weights and inputs are loaded ahead while there is room, the arrays compute, the vector unit follows, and
@@ -58,15 +57,16 @@ class Activity:
     @staticmethod
     def total(parts: Iterable[tuple[Activity, int]]) -> Activity:
         """The sum of activities, each as often as stated."""
-        sums = [0] * len(_ACTIVITIES)
+        sums = [0] * len(ACTIVITIES)
         for part, count in parts:
             for i, amount in enumerate(_amounts(part)):
                 sums[i] += amount * count
         return Activity(*sums)
 
 
-_ACTIVITIES = tuple(f.name for f in fields(Activity))
-_amounts = attrgetter(*_ACTIVITIES)
+#: names of what is counted, in order
+ACTIVITIES = tuple(f.name for f in fields(Activity))
+_amounts = attrgetter(*ACTIVITIES)
 
 
 #: loops of a nest
@@ -113,6 +113,8 @@ class Nest:
         """The kind of every tile by index: one byte each, or computed when asked for in a very long nest."""
         if self.length > _LISTED:
             return _ComputedKinds(self)
+        if self.length <= _SHORT:
+            return _short_kinds(self.counts)
         kinds = np.zeros((), dtype=np.uint8)
         for count in self.counts:
             states = np.full(count, MIDDLE, dtype=np.uint8)
@@ -129,7 +131,22 @@ class Nest:
     @cached_property
     def dram_bytes(self) -> int:
         """Bytes all tiles load and store, in whole bursts."""
-        return sum((t.weight_bytes + t.input_bytes + t.output_bytes) * n for t, n in self.tallies())
+        return sum([(t.weight_bytes + t.input_bytes + t.output_bytes) * n for t, n in self.tallies()])
+
+    @cached_property
+    def loads_weights(self) -> bool:
+        """Whether any tile loads weights."""
+        return any(tile.weight_bytes for tile in self.tiles.values())
+
+    @cached_property
+    def loads_inputs(self) -> bool:
+        """Whether any tile loads inputs."""
+        return any(tile.input_bytes for tile in self.tiles.values())
+
+    @cached_property
+    def stores(self) -> bool:
+        """Whether any tile stores outputs."""
+        return any(tile.output_bytes for tile in self.tiles.values())
 
     @cached_property
     def compute_cycles(self) -> int:
@@ -144,6 +161,8 @@ class Nest:
 
 #: nests up to this length list the kinds of their tiles
 _LISTED = 1 << 20
+#: those up to this length do so in plain integers
+_SHORT = 256
 
 
 class _ComputedKinds(Sequence[int]):
@@ -159,6 +178,19 @@ class _ComputedKinds(Sequence[int]):
         return self.nest.kind(index)
 
 
+@lru_cache(maxsize=4096)
+def _short_kinds(counts: Counts) -> bytes:
+    """The kinds of a short nest's tiles."""
+    listed, digit = [0], 1
+    for count in reversed(counts):
+        if count > 1:
+            turns = [FIRST, *[MIDDLE * digit] * (count - 2), LAST * digit]
+            listed = [turn + kind for turn in turns for kind in listed]
+        digit *= 3
+    return bytes(listed)
+
+
+@lru_cache(maxsize=1024)
 def kind_of(states: States) -> int:
     """Loop states as one number, below 3 ** LOOPS."""
     kind = 0
@@ -174,11 +206,13 @@ def loop_state(turn: int, turns: int) -> int:
     return LAST if turn == turns - 1 else MIDDLE
 
 
-def state_tallies(counts: Counts) -> Iterator[tuple[States, int]]:
+@lru_cache(maxsize=4096)
+def state_tallies(counts: Counts) -> tuple[tuple[States, int], ...]:
     """Every combination of loop states that occurs, with how often."""
     loops = [[(s, n) for s, n in ((FIRST, 1), (MIDDLE, c - 2), (LAST, int(c > 1))) if n > 0] for c in counts]
-    for combination in product(*loops):
-        yield tuple([state for state, _ in combination]), prod([occurs for _, occurs in combination])
+    return tuple(
+        [(tuple([state for state, _ in found]), prod([occurs for _, occurs in found])) for found in product(*loops)]
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,8 +97,8 @@ class _Room:
 
     def largest(self, sets: tuple[Intervals, ...]) -> list[int]:
         """By kind: bytes of the largest of its accelerators' sets of features."""
-        distinct = {intervals: self.bytes(length(intervals)) for intervals in set(sets)}
-        return [max(distinct[sets[a]] for a in members) for members in self.members]
+        sizes = [length(intervals) for intervals in sets]
+        return [self.bytes(max([sizes[a] for a in members])) for members in self.members]
 
     def bytes(self, features: int) -> int:
         """Bytes of that many features, of all inputs of the batch."""

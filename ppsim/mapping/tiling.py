@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import gcd
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +28,8 @@ Ints = npt.NDArray[np.int64]
 TOLERANCE = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A product on one accelerator and the room it has; the key tilings are cached by.
+class Problem(NamedTuple):
+    """A product on one accelerator and the room it has; the key tilings are cached by, so it has to be hashed fast.
 
     There are `groups` of them, one after the other, with inputs and weights of their own. `m` counts output positions
     when the input is an image (`window`), else rows of a matrix. `input_channels` is what one reduction reads of the
@@ -123,12 +123,13 @@ class Candidates:
         return self.tiling(chosen), float(estimate[chosen])
 
 
-def _pieces(size: int, granule: int, most: int = 24) -> list[int]:
+@lru_cache(maxsize=4096)
+def _pieces(size: int, granule: int, most: int = 24) -> tuple[int, ...]:
     """Sizes to try for a dimension: the whole of it cut into 1, 2, 3, ... pieces, in multiples of `granule`."""
     whole = -(-size // granule)
     counts = sorted({min(whole, round(1.5**power)) for power in range(most)} | {1, 2, whole})
     sizes = {min(size, -(-whole // count) * granule) for count in counts}
-    return sorted(sizes, reverse=True)
+    return tuple(sorted(sizes, reverse=True))
 
 
 def strip_bits(problem: Problem, first: int, rows: int, images: int, k: int) -> int:
@@ -152,7 +153,7 @@ def candidates(problem: Problem) -> Candidates:
     """The tilings worth choosing among; raises InputError when not even the smallest fits `problem.space`."""
     array, flow = problem.array, problem.array.flow
     height, width = m_extent(problem)
-    strips, ks, ns = _tile_sizes(problem)
+    strips, ks, ns = tile_sizes(problem)
     rows, images = (np.array(column, dtype=np.int64) for column in zip(*strips, strict=True))
 
     # one column entry for each combination of strip, k, n and loop order
@@ -167,7 +168,7 @@ def candidates(problem: Problem) -> Candidates:
     slots = np.where(sums_leave, output_slot_bits(problem, True), output_slot_bits(problem, False))
     weight_tile = _weight_bits(problem, k, n)
     need = 2 * (weight_tile + input_tile) + slots * size["m"] * n
-    keep = np.flatnonzero((need <= problem.space * 8) & (size[flow.stream] <= _longest_stream(array)))
+    keep = np.flatnonzero((need <= problem.space * 8) & (size[flow.stream] <= longest_stream(array)))
     if not len(keep):
         raise InputError(_why_nothing_fits(problem, int(need.min()) // 8 + 1, int(size[flow.stream].min())))
     m_outer = (order == 0)[keep]
@@ -241,7 +242,7 @@ def rest(problem: Problem, total: int, k: int, n: int) -> int:
     k_others, n_others = -(-problem.k // k) - 1, -(-problem.n // n) - 1
     k_last, n_last = problem.k - k * k_others, problem.n - n * n_others
     others = ((k_others * n_others, k, n), (k_others, k, n_last), (n_others, k_last, n))
-    return total - sum(times * share(problem, total, *size) for times, *size in others)
+    return total - sum([times * share(problem, total, *size) for times, *size in others if times])
 
 
 def _channels(problem: Problem, k: Ints) -> Ints:
@@ -249,7 +250,7 @@ def _channels(problem: Problem, k: Ints) -> Ints:
     return -(-k * problem.input_channels // problem.k)
 
 
-def _longest_stream(array: ArraySpec) -> float:
+def longest_stream(array: ArraySpec) -> float:
     """Steps that may stream through a fold: as many as a dedicated accumulator has rows."""
     bounded = array.flow.stationary and array.accumulator_depth is not None
     return array.accumulator_depth if bounded and array.accumulator_depth else float("inf")
@@ -303,7 +304,7 @@ class _Turns:
         return self.repeats[dimension] * (whole + np.maximum(self.last[dimension], floor))
 
 
-def _tile_sizes(problem: Problem) -> tuple[list[tuple[int, int]], list[int], list[int]]:
+def tile_sizes(problem: Problem) -> tuple[list[tuple[int, int]], tuple[int, ...], tuple[int, ...]]:
     """Sizes to try: (rows, images) of a strip, k, and n; whole folds and whole channels wherever they are cut."""
     flow, array = problem.array.flow, problem.array
     granule = {flow.spatial_rows: array.rows, flow.spatial_cols: array.cols}
@@ -324,6 +325,8 @@ def _alike(problem: Problem, rows: int) -> bool:
     With wide padding, the second strip may still reach into it.
     """
     height, _ = m_extent(problem)
+    if problem.window is None:
+        return True
     middle = range(rows, height - rows, rows)
     return len({strip_bits(problem, first, rows, 1, problem.k) for first in middle}) <= 1
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 
 import numpy as np
 
 from ppsim.errors import InputError
+from ppsim.pruning.axes import Span
 from ppsim.pruning.judge import output_judge
 from ppsim.pruning.keep import budget_of, most_salient, nearest_first
-from ppsim.pruning.methods import METHODS
+from ppsim.pruning.methods import IN_ORDER, METHODS
 from ppsim.pruning.methods.contract import Parts, Problem
 from ppsim.pruning.saliency import Saliency, saliencies_of
 from ppsim.pruning.sides import Cut, cut_of
@@ -18,6 +19,11 @@ from ppsim.workload.evaluation import checked_inputs
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.model import Array, Model
 from ppsim.workload.partitioned import PartitionedGraph, PartitionedLayer, all_blocks, default_blocks, split_evenly
+
+#: spans -> sizes of the parts of what lies there, and the part of each unit unless they are in order
+Known = dict[tuple[Span, ...], tuple[tuple[int, ...], tuple[int, ...] | None]]
+#: the part of each atom of each axis, found when it is asked for
+Assigned = Callable[[], tuple[Parts, ...]]
 
 
 def partition(
@@ -97,8 +103,12 @@ def partition_and_saliencies(
     if calibration is not None and isinstance(known, Model):
         make_judge = partial(output_judge, known, cut, calibration)
     problem = Problem(parts, cut.atoms, cut.couplings(found), slack, seed, make_judge)
-    assignment = METHODS[method](problem)
-    whole = PartitionedGraph(graph, parts, {name: _layer(graph, cut, name, assignment) for name in names})
+    assigned = cache(partial(METHODS[method], problem))
+    sizes: Known = {}
+    if method in IN_ORDER and not found:  # then most sides need no assignment unit by unit
+        sizes = {spans: (in_order, None) for spans, in_order in cut.in_order().items()}
+    layers_cut = {name: _layer(graph, cut, name, assigned, sizes) for name in names}
+    whole = PartitionedGraph(graph, parts, layers_cut)
     if budget is None:
         return whole, found
     if found:
@@ -123,25 +133,30 @@ def _reduced(graph: LayerGraph, names: tuple[str, ...], reduce: str, parts: int)
     return reduced
 
 
-def _layer(graph: LayerGraph, cut: Cut, name: str, assignment: tuple[Parts, ...]) -> PartitionedLayer:
-    """A layer with the blocks on the diagonal, or with all of them where a side has too few units to be cut."""
-    sides, parts = cut.sides[name], cut.parts
+def _layer(graph: LayerGraph, cut: Cut, name: str, assigned: Assigned, known: Known) -> PartitionedLayer:
+    """A layer with the blocks on the diagonal, or with all of them where a side has too few units to be cut.
+
+    `known` remembers how what lies on some spans is cut: one layer's outputs are the next one's inputs.
+    """
+    sides = cut.sides[name]
     inputs, outputs = graph.input_shapes_of(name)[0][0], graph.shapes[name][0]
-    in_parts = cut.units(sides.inputs, assignment) if sides.inputs else None
-    out_parts = cut.units(sides.outputs, assignment) if sides.outputs else None
-    in_sizes, in_assignment = _sizes(in_parts, inputs, parts)
-    if out_parts is None:
+    in_sizes, in_assignment = _sizes(cut, sides.inputs, inputs, assigned, known)
+    if not sides.outputs:
         kept = all_blocks(in_sizes, (outputs,))
         return PartitionedLayer(in_sizes, (outputs,), kept, in_assignment=in_assignment, split="inputs")
-    out_sizes, out_assignment = _sizes(out_parts, outputs, parts)
-    diagonal = default_blocks(in_sizes, out_sizes, "outputs")
-    kept = all_blocks(in_sizes, out_sizes) if in_parts is None else diagonal
+    out_sizes, out_assignment = _sizes(cut, sides.outputs, outputs, assigned, known)
+    kept = default_blocks(in_sizes, out_sizes, "outputs") if sides.inputs else all_blocks(in_sizes, out_sizes)
     return PartitionedLayer(in_sizes, out_sizes, kept, in_assignment, out_assignment)
 
 
-def _sizes(unit_parts: Parts | None, units: int, parts: int) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
-    """Sizes of the parts, and the part of each unit unless they are in order."""
-    if unit_parts is None:
-        return split_evenly(units, parts), None
-    sizes = tuple(np.bincount(unit_parts, minlength=parts).tolist())
-    return sizes, tuple(unit_parts.tolist()) if (np.diff(unit_parts) < 0).any() else None
+def _sizes(
+    cut: Cut, spans: tuple[Span, ...], units: int, assigned: Assigned, known: Known
+) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+    """Sizes of the parts of what lies on some spans, and the part of each unit unless they are in order."""
+    if not spans:
+        return split_evenly(units, cut.parts), None
+    if spans not in known:
+        unit_parts = cut.units(spans, assigned())
+        sizes = tuple(np.bincount(unit_parts, minlength=cut.parts).tolist())
+        known[spans] = sizes, tuple(unit_parts.tolist()) if (unit_parts[1:] < unit_parts[:-1]).any() else None
+    return known[spans]

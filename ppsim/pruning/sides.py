@@ -12,6 +12,7 @@ from ppsim.pruning.axes import Span, axes_of, pieces
 from ppsim.pruning.methods.contract import Coupling, Parts
 from ppsim.pruning.saliency import Saliency, atoms_saliency
 from ppsim.workload.graph import LayerGraph
+from ppsim.workload.partitioned import split_evenly
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,24 @@ class Cut:
             )
         )
 
+    def in_order(self) -> dict[tuple[Span, ...], tuple[int, ...]]:
+        """Sizes of the parts of each side that lies on one span, where its units stay in their order."""
+        found: dict[tuple[Span, ...], tuple[int, ...]] = {}
+        for both in self.sides.values():
+            for spans in (both.inputs, both.outputs):
+                if len(spans) == 1 and spans not in found:
+                    atoms = self.atoms[spans[0].axis]
+                    each = spans[0].units // atoms
+                    found[spans] = tuple([each * size for size in split_evenly(atoms, self.parts)])
+        return found
+
     def units(self, spans: Sequence[Span], assignment: Sequence[Parts]) -> Parts:
         """The part of each unit of some spans, one after the other."""
-        pieces = [np.repeat(assignment[span.axis], span.units // self.atoms[span.axis]) for span in spans]
-        return np.concatenate(pieces)
+        found = []
+        for span in spans:
+            parts, each = assignment[span.axis], span.units // self.atoms[span.axis]
+            found.append(parts if each == 1 else np.repeat(parts, each))
+        return found[0] if len(found) == 1 else np.concatenate(found)
 
 
 def cut_of(graph: LayerGraph, layers: Sequence[str], parts: int, reduced: Collection[str] = ()) -> Cut:

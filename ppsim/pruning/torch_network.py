@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppsim.errors import InputError
 from ppsim.extras import needs
+from ppsim.workload.copying import Pad, Sample
 from ppsim.workload.formats.onnx_layers import units_axis
 from ppsim.workload.graph import INPUT, LayerGraph
 from ppsim.workload.layer import Layer
@@ -175,6 +176,20 @@ def _flatten(layer: Flatten, sources: list[Tensor], numbers: Numbers) -> Tensor:
     return (sources[0].transpose(1, 2) if sources[0].dim() == 3 else sources[0]).flatten(1)
 
 
+def _sample(layer: Sample, sources: list[Tensor], numbers: Numbers) -> Tensor:
+    import torch
+
+    axis = units_axis(sources[0].shape[1:])
+    return sources[0].index_select(axis, torch.tensor(layer.units(((sources[0].shape[axis],),))))
+
+
+def _pad(layer: Pad, sources: list[Tensor], numbers: Numbers) -> Tensor:
+    from torch.nn.functional import pad
+
+    later = sources[0].dim() - 1 - units_axis(sources[0].shape[1:])  # its argument begins with the last axis
+    return pad(sources[0], (0, 0) * later + (layer.before, layer.after))
+
+
 #: a layer type that can be differentiated is one function and one line here
 OPERATIONS: dict[type[Layer], Operation] = {
     Conv: _conv,
@@ -188,4 +203,6 @@ OPERATIONS: dict[type[Layer], Operation] = {
     Add: _add,
     Concat: _concat,
     Flatten: _flatten,
+    Sample: _sample,
+    Pad: _pad,
 }

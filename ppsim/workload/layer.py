@@ -22,6 +22,8 @@ Positive = Annotated[int, Gt(0)]
 NonNegative = Annotated[int, Ge(0)]
 Pair = tuple[Positive, Positive]
 PaddingPair = tuple[NonNegative, NonNegative]
+#: runs of units, ascending: (first, the one after the last, where in the output the first of them goes)
+Copies = tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,10 @@ class Layer(Specification):
 
     def reduction_groups(self, shapes: Shapes) -> int | None:
         """In how many equal groups of units the layer reduces over all units of a group; None: it does not."""
+        return None
+
+    def copies(self, shapes: Shapes) -> Copies | None:
+        """The units of the input that the output has as they are, zeros elsewhere; None: it is computed."""
         return None
 
     def tensors(self, shapes: Shapes) -> dict[str, Shape]:

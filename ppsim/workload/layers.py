@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, Literal
 from annotated_types import Gt, MinLen
 
 from ppsim.errors import InputError
+from ppsim.workload.copying import Pad, Sample
 from ppsim.workload.gemm import Gemm, Window
 from ppsim.workload.layer import Layer, PaddingPair, Pair, Positive, Shape, Shapes
 
@@ -361,5 +362,7 @@ LAYER_TYPES: tuple[type[Layer], ...] = (
     Add,
     Concat,
     Flatten,
+    Sample,
+    Pad,
     Embedding,
 )

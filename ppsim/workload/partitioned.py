@@ -153,8 +153,8 @@ class PartitionedLayer:
 
     def effect(self, blocks: tuple[Kept, ...], outputs: int, taps: int, bits: int) -> Effect:
         """What the product of some kept blocks by `outputs` output units costs, all blocks as one matrix."""
-        k = sum(block.units for block in blocks) * taps
-        known = (b.units * taps * outputs if b.nonzeros is None else b.nonzeros for b in blocks)
+        k = sum([block.units for block in blocks]) * taps
+        known = [b.units * taps * outputs if b.nonzeros is None else b.nonzeros for b in blocks]
         return self.sparsity.effect(Block(k, outputs, sum(known), self.weight_bits or bits))
 
     def part_of(self, side: Literal["in", "out"]) -> npt.NDArray[np.int64]:
@@ -169,8 +169,7 @@ class PartitionedLayer:
         """The units of each part as (first, one past the last) runs of consecutive units."""
         assignment, sizes = self._side(side)
         if assignment is None:
-            bounds = starts(sizes)
-            return tuple(((bounds[p], bounds[p + 1]),) if sizes[p] else () for p in range(len(sizes)))
+            return tuple([((low, high),) if high > low else () for low, high in pairwise(starts(sizes))])
         parts = self.part_of(side)
         edges = [0, *(np.flatnonzero(np.diff(parts)) + 1).tolist(), len(parts)]
         found: list[list[tuple[int, int]]] = [[] for _ in sizes]
@@ -225,7 +224,8 @@ class PartitionedGraph:
             )
         check_parts(self.parts, layer.split, inputs, outputs)
         taps = self.taps(name)
-        layer.nonzeros(taps)
+        if any(block.nonzeros is not None for blocks in layer.kept for block in blocks):
+            layer.nonzeros(taps)
         if layer.rank is not None:
             most = max(min(layer.fan_in(q) * taps, size) for q, size in enumerate(layer.out_sizes))
             if layer.rank > most:
@@ -344,7 +344,7 @@ def default_blocks(in_sizes: tuple[int, ...], out_sizes: tuple[int, ...], split:
     if split == "inputs":
         return all_blocks(in_sizes, out_sizes)
     both = zip(in_sizes, out_sizes, strict=True)
-    return tuple((Kept(p, units),) if units and outputs else () for p, (units, outputs) in enumerate(both))
+    return tuple([(Kept(p, units),) if units and outputs else () for p, (units, outputs) in enumerate(both)])
 
 
 def all_blocks(in_sizes: tuple[int, ...], out_sizes: tuple[int, ...]) -> tuple[tuple[Kept, ...], ...]:
@@ -379,7 +379,7 @@ def _check_assignment(side: str, assignment: tuple[int, ...] | None, sizes: tupl
 def split_evenly(units: int, parts: int) -> tuple[int, ...]:
     """Sizes of `parts` contiguous parts of `units` units; the first ones are larger by one where it does not divide."""
     size, larger = divmod(units, parts)
-    return tuple(size + (p < larger) for p in range(parts))
+    return (size + 1,) * larger + (size,) * (parts - larger)
 
 
 def starts(sizes: tuple[int, ...]) -> tuple[int, ...]:

@@ -15,8 +15,8 @@ from ppsim.baselines import BASELINES, FEWEST
 from ppsim.pruning.methods import METHODS
 from ppsim.pruning.saliency import SALIENCIES
 
-COMMANDS = ("reproduce", "run", "gemm", "import", "prune", "sweep", "plot", "report", "accuracy", "validate", "list",
-            "show")  # fmt: skip
+COMMANDS = ("reproduce", "run", "cost", "codesign", "compare-methods", "table", "gemm", "import", "prune", "sweep",
+            "plot", "report", "accuracy", "validate", "list", "show")  # fmt: skip
 
 
 def test_help_names_the_commands(capsys: Capture) -> None:

@@ -53,6 +53,11 @@ COMMANDS: dict[str, Instead] = {
         "takes a quarter of an hour; the page's other command cuts, fits and tunes",
         torch=True,
     ),
+    "ppsim compare-methods vgg_mnist --images mnist.npz": Instead(
+        "ppsim compare-methods mlp_mnist --images mnist.npz -n 2 --methods channels-magnitude",
+        "takes minutes",
+        torch=True,
+    ),
     "ppsim accuracy --data digits --networks small.yaml --train -p 2,4 --seeds 1": Instead(
         None, "trains", torch=True, tolerance=0.1
     ),
@@ -67,6 +72,7 @@ COMMANDS: dict[str, Instead] = {
 #: blocks of Python by page and number, counted from 0
 PYTHON: dict[tuple[str, int], Instead] = {
     ("docs/pruning.md", 1): Instead(None, "derivatives and fine-tuning by PyTorch", torch=True),
+    ("docs/commands/table.md", 1): Instead(None, "a PyTorch module, pruned by Torch-Pruning", torch=True),
 }
 
 #: commands of a page that are run, to the same end, on another page

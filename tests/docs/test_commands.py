@@ -53,7 +53,7 @@ def test_commands_have_known_options(page: Page) -> None:
 def test_prose_names_known_commands_and_options(page: Page) -> None:
     code = re.findall(r"`([^`]+)`", page.prose)
     assert {option for text in code for option in re.findall(r"--[a-z][\w-]*", text)} <= options() | FOREIGN
-    commands = {name for text in code for name in re.findall(r"^ppsim ([a-z]+)", text)}
+    commands = {name for text in code for name in re.findall(r"^ppsim ([a-z]+(?:-[a-z]+)*)", text)}
     assert commands <= set(GROUP.commands)  # type: ignore[attr-defined]
 
 
@@ -104,5 +104,5 @@ def options() -> set[str]:
 def test_help_and_its_own_commands_agree(capsys: pytest.CaptureFixture[str]) -> None:
     """What is taken for all commands above is what a user is told of."""
     assert main(["--help"]) == 0
-    named = re.findall(r"^  ([a-z]+) ", capsys.readouterr().out.partition("Commands:")[2], re.MULTILINE)
+    named = re.findall(r"^  ([a-z-]+) ", capsys.readouterr().out.partition("Commands:")[2], re.MULTILINE)
     assert named == list(GROUP.commands)  # type: ignore[attr-defined]

@@ -51,6 +51,11 @@ RESULTS: dict[str, tuple[list[str], list[str]]] = {
     "A layer": (["run", "lenet300", "-s", "tetris", "-p", "2"], ["layers"]),
     "A baseline": (["run", "lenet300", "-s", "tetris", "-p", "2"], ["baselines"]),
     "`ppsim prune`": (["prune", "mlp_mnist", "-p", "2", "--reduce", "fc3", "-o", "cut.json"], []),
+    "`ppsim table`": (["table", "lenet300", "-s", "tetris", "-n", "1", "--step", "300", "-o", "table.csv"], []),
+    "A gap": (["table", "lenet300", "-s", "tetris", "-n", "1", "--step", "300", "-o", "table.csv"], ["gaps"]),
+    "`ppsim compare-methods`": (["compare-methods", "lenet300", "-n", "2", "--methods", "partition"], []),
+    "A method": (["compare-methods", "lenet300", "-n", "2", "--methods", "partition"], ["rows"]),
+    "A gain": (["compare-methods", "lenet300", "-n", "2", "--methods", "partition"], ["rows", "gains"]),
     "`ppsim validate`": (["validate", "--only", "npu"], []),
     "A check": (["validate", "--only", "npu"], ["checks"]),
 }

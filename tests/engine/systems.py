@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import ppsim
 from ppsim.hardware.accelerator import Group
 from ppsim.hardware.buffers import VectorSpec
+from ppsim.workload.copying import Pad, Sample
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.layers import (
     Add,
@@ -146,6 +147,8 @@ def convolutional(draw: st.DrawFn) -> LayerGraph:
         if join:
             layers.append(join(name="join", inputs=("side", "main")))
             layers.append(Conv(name="after", out_channels=draw(st.integers(1, 12)), kernel=(1, 1)))
+    if draw(st.integers(0, 3)) == 0:  # copies of some channels, and zeros
+        layers += [Sample(name="some", channels=1), Pad(name="more", before=1, after=draw(st.integers(1, 3)))]
     layers += [Flatten(name="flatten"), Linear(name="fc", out_features=draw(st.integers(6, 60)))]
     shape = (draw(st.integers(1, 8)), *((6, 6) if draw(st.booleans()) else (12, 12)))
     return LayerGraph("conv", shape, tuple(layers), draw(st.sampled_from([1, 1, 2])))
@@ -206,7 +209,7 @@ def cut(draw: st.DrawFn, net: LayerGraph, parts: int, accelerators: int) -> Part
             units = [(p, draw(st.integers(1, ins[p]))) for p in sorted(chosen)]
             zeros = sparsity.kind != "n:m"  # there, n of m are not zero
             kept.append(tuple(Kept(p, n, draw(st.integers(0, n * outs[q])) if zeros else None) for p, n in units))
-        most = min(max(sum(block.units for block in blocks) for blocks in kept), max(outs))
+        most = max(min(sum(block.units for block in blocks), size) for blocks, size in zip(kept, outs, strict=True))
         rank = draw(st.sampled_from([None, None, 1, most])) if sparsity.kind == "dense" else None
         if rank:
             kept = [tuple(Kept(block.part, block.units) for block in blocks) for blocks in kept]

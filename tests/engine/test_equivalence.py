@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import assume, given, reject, settings
@@ -119,7 +117,7 @@ def nests(draw: st.DrawFn, stores: bool) -> Nest:
         found = draw(st.sampled_from(odd)) if draw(st.integers(0, 3)) == 0 else usual
         closes = states[-1] == LAST or counts[-1] == 1  # the innermost loop is the reduction
         stored = found.output_bytes if stores and closes else 0
-        tiles[states] = replace(found, output_bytes=stored, opens_output=states[-1] == FIRST)
+        tiles[states] = found._replace(output_bytes=stored, opens_output=states[-1] == FIRST)
     spaces = [draw(st.sampled_from([640, 700, 2000])) for _ in range(2)]
     return Nest(tuple(counts), tiles, Activity(), *spaces, draw(st.booleans()))
 

@@ -16,6 +16,7 @@ from ppsim.hardware.array import ArraySpec
 from ppsim.hardware.buffers import BufferSpec, VectorSpec
 from ppsim.mapping.place import place
 from ppsim.mapping.program import Program
+from ppsim.workload.copying import Pad, Sample
 from ppsim.workload.graph import INPUT, LayerGraph
 from ppsim.workload.layers import (
     Add,
@@ -77,7 +78,7 @@ class Draw:
 def next_layer(draw: Draw, name: str, found: dict[str, Shape], at: str) -> Layer:
     """One that follows the tensor `at`, alone or together with other ones found so far."""
     shape = found[at]
-    options = ["elementwise", "softmax", "add"] + ["concat"] * (prod(shape) < 200)
+    options = ["elementwise", "softmax", "add", "copy"] + ["concat"] * (prod(shape) < 200)
     if len(shape) == 3:
         options += ["conv", "conv", "depthwise", "batch_norm", "flatten"] + ["pool"] * (min(shape[1:]) > 1)
     else:
@@ -104,6 +105,11 @@ def next_layer(draw: Draw, name: str, found: dict[str, Shape], at: str) -> Layer
     if kind == "concat":
         alike = [other for other, its in found.items() if its[1:] == shape[1:]]
         return Concat(name=name, inputs=(at, *draw.several(alike, 2)))
+    if kind == "copy" and draw.coin():
+        kept = tuple(unit for unit in range(shape[0]) if draw.coin()) or (0,)
+        return Sample(channels=len(kept), kept=kept if draw.coin() else None, **here)
+    if kind == "copy":
+        return Pad(before=draw.number(0, 3), after=draw.number(0, 3), **here)
     if kind == "linear":
         return Linear(out_features=draw.number(1, 9), **here)
     if kind == "conv":

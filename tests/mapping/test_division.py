@@ -14,6 +14,7 @@ from ppsim.hardware.array import ArraySpec
 from ppsim.mapping.division import steps_of
 from ppsim.mapping.layout import Layout, transfers
 from ppsim.mapping.steps import Step
+from ppsim.workload.copying import Pad, Sample
 from ppsim.workload.graph import INPUT, LayerGraph
 from ppsim.workload.layers import (
     Add,
@@ -32,7 +33,7 @@ from ppsim.workload.layers import (
 from ppsim.workload.partitioned import Kept, PartitionedGraph, PartitionedLayer
 from ppsim.workload.sparsity import Sparsity
 
-many = settings(max_examples=80, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+many = settings(max_examples=240, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 
 #: a feature of a step's output
 Feature = tuple[int, int]
@@ -94,11 +95,24 @@ def expected_needs(layer: Layer, graph: LayerGraph, made: set[int]) -> list[set[
     whole = [set(range(prod(shape))) for shape in shapes]
     if isinstance(layer, Add | Elementwise) or layer.pointwise:
         return [made] * len(shapes)
+    if isinstance(layer, Sample | Pad):
+        return [copied_features(layer, shapes[0], made)]
     groups = layer.groups if isinstance(layer, Conv | MatMul | Softmax) else 1
     if isinstance(layer, Pool):
         groups = shapes[0][0]
     touched = {feature * groups // size for feature in made}
     return [{f for f in features if f * groups // len(features) in touched} for features in whole]
+
+
+def copied_features(layer: Sample | Pad, shape: tuple[int, ...], made: set[int]) -> set[int]:
+    """Features of the input that some features of a copy are; others are zeros."""
+    pixels = prod(shape[1:])
+    if isinstance(layer, Sample):
+        units = layer.kept or [at * shape[0] // layer.channels for at in range(layer.channels)]
+    else:
+        units = [None] * layer.before + list(range(shape[0])) + [None] * layer.after
+    of = [None if unit is None else unit * pixels + pixel for unit in units for pixel in range(pixels)]
+    return {of[feature] for feature in made} - {None}
 
 
 def test_each_feature_is_made_once_by_someone_who_reads_what_it_takes():
@@ -118,6 +132,7 @@ def test_each_feature_is_made_once_by_someone_who_reads_what_it_takes():
     check()
     kinds = {kind.__name__ for kind in (Add, Concat, Conv, Elementwise, Embedding, Flatten, LayerNorm, Linear, MatMul)}
     kinds |= {"Pool", "Softmax", "outputs", "inputs", "rank True", "placed True", "dense", "gated", "compressed", "n:m"}
+    kinds |= {"Sample", "Pad"}
     assert kinds <= seen
 
 

@@ -99,7 +99,7 @@ def test_bits_that_do_not_divide_go_to_the_last_piece():
     assert nest.activity.macs == 2 * 7
     whole = gemm_nest(problem, Tiling(rows=2, images=1, k=3, n=4, m_outer=True)).activity
     assert (whole.weight_bits, whole.macs) == (10, 2 * 7)
-    few = replace(problem, weight_bits=5, macs=5)  # none in the first five pieces
+    few = problem._replace(weight_bits=5, macs=5)  # none in the first five pieces
     tiles = in_order(gemm_nest(few, Tiling(rows=1, images=1, k=1, n=2, m_outer=True)))
     assert [tile.weight_bytes for tile in tiles] == [0, 0, 0, 0, 0, 1] * 2
 
@@ -120,9 +120,9 @@ def test_a_last_piece_with_much_left_fits_too():
 @given(problems(), st.integers(2, 4), st.data())
 def test_groups_are_the_same_product_again(problem, groups, data):
     """Tile by tile; but what is staged comes with the first tile, and overlapped folds drain after the last alone."""
-    one = replace(problem, groups=1, staged_bits=0)
+    one = problem._replace(groups=1, staged_bits=0)
     tiling = data.draw(st.sampled_from(tilings(one).tilings))
-    several = replace(one, groups=groups)
+    several = one._replace(groups=groups)
     single, nest = gemm_nest(one, tiling), gemm_nest(several, tiling)
     again, tiles = in_order(single), in_order(nest)
     assert nest.length == groups * single.length
@@ -131,11 +131,11 @@ def test_groups_are_the_same_product_again(problem, groups, data):
         like = again[index % len(again)]
         if index % len(again) == last and index + 1 < len(tiles) and problem.array.overlapped:
             assert tile.compute_cycles <= like.compute_cycles
-            tile = replace(tile, compute_cycles=like.compute_cycles)
+            tile = tile._replace(compute_cycles=like.compute_cycles)
         assert tile == like
     for name in {field.name for field in fields(Activity)} - {"stalled_cycles"}:
         assert getattr(nest.activity, name) == groups * getattr(single.activity, name), name
-    staged = gemm_nest(replace(several, input_on_chip=True, staged_bits=800), tiling)
+    staged = gemm_nest(several._replace(input_on_chip=True, staged_bits=800), tiling)
     assert staged.activity.input_bits == 800
     assert [tile.input_bytes > 0 for tile in in_order(staged)] == [True] + [False] * (nest.length - 1)
 
@@ -251,7 +251,7 @@ def closed_form(problem: Problem) -> int:
 
 def alone(problem: Problem) -> Problem:
     """The same with one array that its scratchpad never stalls."""
-    return replace(problem, array=replace(problem.array, count=1), sram_bytes_per_cycle=HUGE)
+    return problem._replace(array=replace(problem.array, count=1), sram_bytes_per_cycle=HUGE)
 
 
 @many
@@ -312,7 +312,7 @@ def test_the_choice(problem, bits_per_cycle, prefetched):
 
 
 @many
-@given(problems(images=False).map(lambda problem: replace(problem, sram_bytes_per_cycle=HUGE)))
+@given(problems(images=False).map(lambda problem: problem._replace(sram_bytes_per_cycle=HUGE)))
 def test_estimated_cycles_are_those_of_the_tiles(problem):
     """But for the drain of a chain of overlapped folds, and for os folds that are cut at the edges."""
     found, array = tilings(problem), problem.array
@@ -348,7 +348,7 @@ def test_a_long_reduction_is_cut_so_that_it_loads_twice():
     found = candidates(problem).tilings
     assert all(tiling.k < 4096 for tiling in found)
     assert all(tiling.k * tiling.n * 2 * 2 <= 128 * 1024 for tiling in found)
-    roomy = candidates(replace(problem, space=256 * 1024)).tilings
+    roomy = candidates(problem._replace(space=256 * 1024)).tilings
     assert any(tiling.k == 4096 for tiling in roomy)
 
 
@@ -357,9 +357,9 @@ def test_what_does_not_fit_is_said_with_what_would():
     with pytest.raises(ppsim.InputError, match=r"the smallest takes \d+ bytes and 16 are free") as caught:
         candidates(problem)
     needed = int(str(caught.value).split("takes ")[1].split()[0])
-    assert candidates(replace(problem, space=needed)).tilings
+    assert candidates(problem._replace(space=needed)).tilings
     with pytest.raises(ppsim.InputError):
-        candidates(replace(problem, space=needed - 2))
+        candidates(problem._replace(space=needed - 2))
 
 
 @given(

@@ -8,6 +8,7 @@ from models import branches, perceptron, with_weights
 import ppsim
 from ppsim.pruning.finetune import Schedule
 from ppsim.pruning.torch_network import OPERATIONS, forward, needed, numbers_of, unchanged_inputs
+from ppsim.workload.copying import Pad, Sample
 from ppsim.workload.evaluation import input_shape, outputs_of
 from ppsim.workload.graph import INPUT, LayerGraph
 from ppsim.workload.layers import Concat, Conv, Elementwise, Flatten, Linear, Pool, Softmax
@@ -22,6 +23,8 @@ KINDS = LayerGraph(
         *(Elementwise(name=op, op=op) for op in ("relu6", "sigmoid", "tanh", "identity")),
         Softmax(name="grouped", groups=3),
         Concat(name="both", inputs=("grouped", "mean")),
+        Sample(name="some", channels=3, kept=(0, 4, 11)),
+        Pad(name="more", before=1, after=2),
         Conv(name="last", out_channels=2, kernel=(1, 1)),
     ),
 )
@@ -32,6 +35,8 @@ SEQUENCE = LayerGraph(
         Linear(name="a", out_features=8),
         Elementwise(name="g", op="gelu"),
         Linear(name="b", out_features=3),
+        Sample(name="some", channels=2),
+        Pad(name="more", before=2, after=1),
         Flatten(name="f"),
         Linear(name="c", out_features=4),
     ),
@@ -61,7 +66,7 @@ def test_layers_without_a_derivative_are_named():
         ppsim.InputError, match="gpt2: layer 'embedding': no derivatives of a Embedding; there are: Conv"
     ):
         forward(net, {}, {INPUT: torch.zeros(1, 4)}, "norm1_0")
-    assert len(OPERATIONS) == 11
+    assert len(OPERATIONS) == 13
 
 
 def test_what_cannot_be_judged_or_tuned():

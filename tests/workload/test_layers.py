@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import ppsim
+from ppsim.workload.copying import Pad, Sample
 from ppsim.workload.gemm import Gemm, Window
 from ppsim.workload.layer import Shape
 from ppsim.workload.layers import (
@@ -336,6 +337,8 @@ EXAMPLES = (
     Add(name="x"),
     Concat(name="x"),
     Flatten(name="x"),
+    Sample(name="x", channels=2),
+    Pad(name="x", after=1),
     Embedding(name="x", entries=(3,), features=2),
 )
 FED = {Conv: ((1, 2, 2),), Pool: ((1, 2, 2),), MatMul: ((4, 2), (4, 3)), Add: ((4, 2), (4, 2)), Embedding: ((1, 2),)}

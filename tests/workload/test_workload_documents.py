@@ -5,6 +5,7 @@ from dataclasses import fields
 import pytest
 
 import ppsim
+from ppsim.workload.copying import Pad, Sample
 from ppsim.workload.layers import (
     LAYER_TYPES,
     Add,
@@ -46,6 +47,8 @@ layers:
   - {name: u, type: prelu}
   - {name: a, type: add, inputs: [r, c]}
   - {name: j, type: concat, inputs: [a, n, r]}
+  - {name: t, type: sample, channels: 3, kept: [0, 2, 17]}
+  - {name: z, type: pad, before: 1, after: 2}
   - {name: f, type: flatten, inputs: [r]}
   - {name: l, type: linear, out_features: 5, bias: false, tied: true}
   - {name: s, type: softmax}
@@ -62,13 +65,15 @@ layers:
         PRelu(name="u"),
         Add(name="a", inputs=("r", "c")),
         Concat(name="j", inputs=("a", "n", "r")),
+        Sample(name="t", channels=3, kept=(0, 2, 17)),
+        Pad(name="z", before=1, after=2),
         Flatten(name="f", inputs=("r",)),
         Linear(name="l", out_features=5, bias=False, tied=True),
         Softmax(name="s"),
     )
     assert dict(net.shapes) == {
         "input": (3, 8, 8), "c": (6, 4, 7), "n": (6, 4, 7), "r": (6, 4, 7), "p": (6, 3, 6), "u": (6, 3, 6),
-        "a": (6, 4, 7), "j": (18, 4, 7), "f": (168,), "l": (5,), "s": (5,),
+        "a": (6, 4, 7), "j": (18, 4, 7), "t": (3, 4, 7), "z": (6, 4, 7), "f": (168,), "l": (5,), "s": (5,),
     }  # fmt: skip
     attention = load(
         tmp_path,
@@ -171,7 +176,7 @@ def test_every_layer_says_its_own_type():
     assert [tag.replace("_", "") for tag in tags] == [layer.__name__.lower() for layer in LAYER_TYPES]
     assert tags == [
         "conv", "linear", "matmul", "pool", "elementwise", "prelu", "batch_norm", "layer_norm", "softmax", "add",
-        "concat", "flatten", "embedding",
+        "concat", "flatten", "sample", "pad", "embedding",
     ]  # fmt: skip
 
 

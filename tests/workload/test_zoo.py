@@ -7,10 +7,12 @@ import pytest
 
 import ppsim
 from ppsim.documents import names, packaged, read
+from ppsim.workload.copying import Pad, Sample
 from ppsim.workload.documents import FORMAT
 from ppsim.workload.gemm import Gemm
 from ppsim.workload.graph import LayerGraph
-from ppsim.workload.layers import Add, BatchNorm, Conv, LayerNorm, Linear, MatMul, Softmax
+from ppsim.workload.layer import Layer
+from ppsim.workload.layers import Add, BatchNorm, Conv, LayerNorm, Linear, MatMul, Pool, Softmax
 
 #: name: (trained parameters, MACs of one input), all exact. Torchvision's documentation of its weights has the
 #: parameters of these and G MACs rounded (below); the other sources stand with each.
@@ -32,11 +34,39 @@ COUNTS = {
     "gpt2": (124_439_808, 16_114_089_984),
     # not published; computed from the channels below
     "vgg16-he5x": (130_879_294, 3_515_283_520),
+    "resnet50-he2x": (19_693_584, 2_599_320_244),
+    # "3.8 x 10^9 FLOPs": He et al., arXiv 1512.03385, table 1, without the last layer of 1000 classes
+    "resnet50-v1": (25_557_032, 3_855_925_248 + 2048 * 1000),
+    # "0.85M" parameters: He et al., arXiv 1512.03385, table 6; the MACs are those that CACP's rates are for
+    "resnet56": (853_018, 125_485_696),
+    # computed from CACP's rates
+    "resnet56-cacp30": (611_088, 88_418_944),
+    "resnet56-cacp50": (382_364, 63_609_472),
+    "resnet56-cacp70": (197_612, 38_154_880),
 }
-IMAGES = ("vgg16", "alexnet", "resnet18", "resnet50", "mobilenet_v1", "vgg16-he5x")
+RESNETS_50 = ("resnet50", "resnet50-v1", "resnet50-he2x")
+RESNETS_56 = ("resnet56", "resnet56-cacp30", "resnet56-cacp50", "resnet56-cacp70")
+IMAGES = ("vgg16", "alexnet", "resnet18", *RESNETS_50, "mobilenet_v1", "vgg16-he5x", *RESNETS_56)
 SEQUENCES = ("bert_base", "gpt2")
 #: He et al., output channels of the convolutions: temp/channel_pruning.prototxt in ethanhe42/channel-pruning@1d66cff
 HE_5X = (24, 22, 41, 51, 108, 89, 111, 184, 276, 228, 512, 512, 512)
+#: the rates of Readme.md in liuyixin-louis/CACP for 30, 50 and 70 % fewer MACs of ResNet-56
+CACP_30 = (
+    0.6875, 0.6875, 0.6875, 0.6875, 0.6875, 0.6875, 0.6875, 0.625, 0.625,
+    0.625, 0.8125, 0.8125, 0.78125, 0.75, 0.71875, 0.6875, 0.65625, 0.625,
+    0.609375, 0.5, 0.4375, 0.4375, 0.84375, 0.890625, 0.90625, 0.90625, 0.890625,
+)  # fmt: skip
+CACP_50 = (
+    0.5625, 0.5625, 0.5625, 0.5625, 0.5625, 0.5625, 0.5625, 0.5625, 0.5625,
+    0.40625, 0.59375, 0.53125, 0.5625, 0.5625, 0.5625, 0.53125, 0.53125, 0.5,
+    0.359375, 0.484375, 0.453125, 0.46875, 0.4375, 0.40625, 0.390625, 0.375, 0.359375,
+)  # fmt: skip
+CACP_70 = (
+    0.5, 0.5, 0.4375, 0.4375, 0.4375, 0.4375, 0.375, 0.375, 0.375,
+    0.40625, 0.28125, 0.28125, 0.25, 0.25, 0.25, 0.25, 0.21875, 0.21875,
+    0.125, 0.171875, 0.15625, 0.171875, 0.1875, 0.203125, 0.234375, 0.265625, 0.328125,
+)  # fmt: skip
+EVERY_SECOND = Pool(name="pool", mode="average", kernel=(1, 1), stride=(2, 2))
 
 
 def vector_operations(net: LayerGraph) -> int:
@@ -108,7 +138,8 @@ def test_gpt2_is_as_large_as_published():
         ("vgg16-he5x", ((3, 224, 224), (512, 7, 7), (25088,), (1000,))),
         ("alexnet", ((3, 224, 224), (256, 6, 6), (9216,), (1000,))),
         ("resnet18", ((3, 224, 224), (512, 1, 1), (512,), (1000,))),
-        ("resnet50", ((3, 224, 224), (2048, 1, 1), (2048,), (1000,))),
+        *((name, ((3, 224, 224), (2048, 1, 1), (2048,), (1000,))) for name in RESNETS_50),
+        *((name, ((3, 32, 32), (64, 1, 1), (64,), (10,))) for name in RESNETS_56),
         ("mobilenet_v1", ((3, 224, 224), (1024, 1, 1), (1024,), (1000,))),
     ],
 )
@@ -142,7 +173,7 @@ def test_shapes_at_the_ends_of_the_others(name, ends):
         ("vgg16-he5x", ("fc6", "fc7", "fc8")),
         ("alexnet", ("fc6", "fc7", "fc8")),
         ("resnet18", ("fc",)),
-        ("resnet50", ("fc",)),
+        *((name, ("fc",)) for name in (*RESNETS_50, *RESNETS_56)),
         ("mobilenet_v1", ("fc",)),
         ("lenet300", ("fc1", "fc2", "fc3")),
         ("mlp_mnist", ("fc1", "fc2", "fc3")),
@@ -332,3 +363,76 @@ def test_perceptrons_are_their_sizes(name):
     assert vector_operations(net) == sum(sizes[1:-1]) + 4 * 10  # ReLU, and a softmax of 4 an element
     assert net.parameters == net.weights + sum(sizes[1:])
     assert net.macs == net.weights == sum(a * b for a, b in pairwise(sizes))
+
+
+def channels_only(dense: LayerGraph, pruned: LayerGraph) -> bool:
+    """Whether networks differ in output channels of convolutions alone, and in samplers before them."""
+
+    def bare(net: LayerGraph) -> list[Layer]:
+        found = [layer for layer in net.layers if not isinstance(layer, Sample)]
+        return [replace(layer, out_channels=1) if isinstance(layer, Conv) else layer for layer in found]
+
+    return bare(dense) == bare(pruned)
+
+
+@pytest.mark.parametrize(
+    ("name", "removed", "rates"),
+    [
+        ("resnet56-cacp30", 29.5, CACP_30),
+        ("resnet56-cacp50", 49.3, CACP_50),
+        ("resnet56-cacp70", 69.6, CACP_70),
+    ],
+)
+def test_cacp_prunes_the_first_convolution_of_each_block(name, removed, rates):
+    dense, pruned = ppsim.load_workload("resnet56"), ppsim.load_workload(name)
+    widths = [layer.out_channels for layer in convolutions(dense) if layer.name.endswith("_1")]
+    found = [layer.out_channels for layer in convolutions(pruned) if layer.name.endswith("_1")]
+    assert widths == [16] * 9 + [32] * 9 + [64] * 9
+    assert found == [round(rate * width) for rate, width in zip(rates, widths, strict=True)]
+    others = [layer for layer in convolutions(pruned) if not layer.name.endswith("_1")]
+    assert others == [layer for layer in convolutions(dense) if not layer.name.endswith("_1")]
+    assert channels_only(dense, pruned)
+    assert round(100 * (1 - pruned.macs / dense.macs), 1) == removed
+
+
+def test_shortcuts_of_resnet56_have_no_convolutions():
+    """Option A: every second pixel of every second row, and zeros for the channels that are new."""
+    net = ppsim.load_workload("resnet56")
+    assert len(convolutions(net)) == 55
+    pads = [layer for layer in net.layers if isinstance(layer, Pad)]
+    assert [(pad.name, net.shapes[pad.name]) for pad in pads] == [("pad3_1", (32, 16, 16)), ("pad4_1", (64, 8, 8))]
+    for pad in pads:
+        ((source,),) = [net.sources[pad.name]]
+        assert net[source] == replace(EVERY_SECOND, name=source, inputs=net.sources[source])
+        (channels, *_) = net.shapes[source]
+        assert pad.after == channels
+
+
+def test_resnet50_has_its_strides_in_other_convolutions_than_its_first_version():
+    later, first = ppsim.load_workload("resnet50"), ppsim.load_workload("resnet50-v1")
+    strides = [{layer.name[4:]: layer.stride for layer in convolutions(net)} for net in (first, later)]
+    assert strides[0] != strides[1]
+    for stage in (3, 4, 5):
+        assert strides[0][f"{stage}_1_1"] == strides[1][f"{stage}_1_2"] == (2, 2)
+    widths = [[layer.out_channels for layer in convolutions(net)] for net in (first, later)]
+    assert widths[0] == widths[1]
+    assert first.parameters == later.parameters
+
+
+def test_channel_pruned_resnet50_has_1_485_times_fewer_macs():
+    """Not 2, which is what its authors set out for. Samplers stand where a branch reads some channels alone."""
+    dense, pruned = ppsim.load_workload("resnet50-v1"), ppsim.load_workload("resnet50-he2x")
+    assert channels_only(dense, pruned)
+    fc = 2048 * 1000
+    assert (dense.macs - fc) / (pruned.macs - fc) == pytest.approx(1.485, abs=0.0005)
+    samples = {layer.name: layer for layer in pruned.layers if isinstance(layer, Sample)}
+    assert len(samples) == 16
+    for name, sample in samples.items():
+        (there, *_), *_ = pruned.input_shapes_of(name)
+        assert sample.channels < there
+        conv = name.replace("sample", "conv") + "_1"
+        assert pruned.sources[conv] == (name,)
+        assert dense.sources[conv] == pruned.sources[name]
+    # the channels that the first convolutions of the stages read, and those of the second ones of a stage's first block
+    assert [samples[f"sample{stage}_1"].channels for stage in (2, 3, 4, 5)] == [35, 144, 278, 606]
+    assert [pruned[f"conv{stage}_1_2"].out_channels for stage in (2, 3, 4, 5)] == [55, 106, 225, 433]

@@ -27,7 +27,7 @@ def import_(
         ),
     ] = False,
 ) -> None:
-    """Turn a trained network into a workload: its layers, as YAML.
+    """Turn a trained network into a workload, its layers.
 
     Batch normalisation and constants are folded into the layers before them. The weights stay in MODEL, which every
     command that needs them can read, or go to --weights.

@@ -51,7 +51,7 @@ def report(
         typer.Option("--point", metavar="NUMBER", help="Point to show in full.  [default: that of the answer]"),
     ] = None,
 ) -> None:
-    """Write a page that answers how many accelerators are worth it.
+    """Write a page: how many accelerators are worth it.
 
     It has curves, losses, energy, a timeline, tables and assumptions, in one file that opens offline.
     """

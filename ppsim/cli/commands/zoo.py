@@ -30,7 +30,7 @@ def list_(
     what: Annotated[str, typer.Argument(metavar="WHAT", help="workloads, systems, tables or memories.")],
     json: JsonFile = None,
 ) -> None:
-    """List what ships: workloads, systems, energy tables, memories."""
+    """List what ships: workloads, systems, tables, memories."""
     import ppsim
     from ppsim.cli import descriptions
     from ppsim.documents import dump, names

@@ -16,3 +16,5 @@ METHODS: dict[str, Method] = {
     "output": output,
     "metis": metis,
 }
+#: those that leave the units of every axis in their order where there are no couplings to go by
+IN_ORDER = ("contiguous", "alternating")

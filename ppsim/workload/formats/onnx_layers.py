@@ -21,6 +21,7 @@ import numpy as np
 from ppsim.documents import quote
 from ppsim.errors import InputError
 from ppsim.units import ceil_div
+from ppsim.workload.copying import Pad, Sample
 from ppsim.workload.layer import Layer, Shape, Shapes
 from ppsim.workload.layers import (
     Add,
@@ -263,6 +264,18 @@ def _flatten(layer: Flatten, sheet: Sheet) -> None:
     sheet.ends("Flatten", reads, {"axis": 1})
 
 
+def _sample(layer: Sample, sheet: Sheet) -> None:
+    units = sheet.numbers("units", *layer.units(sheet.shapes))
+    sheet.ends("Gather", (*sheet.reads, units), {"axis": units_axis(sheet.shape)})
+
+
+def _pad(layer: Pad, sheet: Sheet) -> None:
+    rank = len(sheet.shape) + 1
+    pads = [0] * (2 * rank)
+    pads[units_axis(sheet.shape)], pads[rank + units_axis(sheet.shape)] = layer.before, layer.after
+    sheet.ends("Pad", (*sheet.reads, sheet.numbers("pads", *pads)))
+
+
 def _embedding(layer: Embedding, sheet: Sheet) -> None:
     """The input looks up table 0, the position table 1, and 0 (the first segment) the tables after it."""
     positions = sheet.shape[1]
@@ -295,5 +308,7 @@ WRITERS: Mapping[type[Layer], Callable[[Any, Sheet], None]] = {
     Add: _add,
     Concat: _concat,
     Flatten: _flatten,
+    Sample: _sample,
+    Pad: _pad,
     Embedding: _embedding,
 }

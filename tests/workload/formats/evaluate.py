@@ -9,6 +9,7 @@ from math import erf, prod
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from ppsim.workload.copying import Pad, Sample
 from ppsim.workload.graph import INPUT
 from ppsim.workload.layers import (
     Add,
@@ -89,6 +90,11 @@ def softmax(layer, t, x):
     return (powers / powers.sum(1, keepdims=True)).reshape(x.shape)
 
 
+def sample(layer, t, x):
+    spread = [number * len(x) // layer.channels for number in range(layer.channels)]
+    return x[list(layer.kept or spread)]
+
+
 def embedding(layer, t, x):
     positions = x.shape[1]
     places = [x[0].astype(int), np.arange(positions), *[np.zeros(positions, int)] * len(layer.entries)]
@@ -108,6 +114,8 @@ LAYERS = {
     Add: lambda layer, t, *x: sum(x),
     Concat: lambda layer, t, *x: np.concatenate(x),
     Flatten: lambda layer, t, x: x.reshape(-1),
+    Sample: sample,
+    Pad: lambda layer, t, x: np.pad(x, [(layer.before, layer.after), *((0, 0),) * (x.ndim - 1)]),
     Embedding: embedding,
 }
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from ppsim.errors import InputError
+from ppsim.workload.copying import Pad, Sample
 from ppsim.workload.formats.contract import ModelFile
 from ppsim.workload.formats.onnx_reading import model_from, read
 from ppsim.workload.formats.onnx_reading.layout import (
@@ -486,8 +487,61 @@ def test_the_factor_of_the_scores_goes_into_the_queries():
 
 def test_units_that_are_read_in_parts_and_as_a_whole():
     body = "h = MatMul(x, w)  a, b = Split<axis=-1>(h)  s = MatMul(h, u)  t = Add(a, b)  z = Add(t, s)  y = Relu(z)"
-    message = refusal(network(body, "N,4,6", opset=11, w=numbers(6, 8), u=numbers(8, 4)))
-    assert "takes some units of node 'matmul_1' (MatMul)" in message
+    file = same(network(body, "N,4,6", opset=11, w=numbers(6, 8), u=numbers(8, 4)), numbers(1, 4, 6))
+    samples = [layer.kept for layer in file.graph.layers if isinstance(layer, Sample)]
+    assert samples == [(0, 1, 2, 3), (4, 5, 6, 7)]
+
+
+def test_units_that_a_branch_takes_are_a_sample():
+    body = "r = Relu(x)  s = Gather<axis=1>(r, units)  h = Conv(s, w)  y = Add(h, r)"
+    file = same(network(body, "N,4,5,5", units=integers(0, 2, 3), w=numbers(4, 3, 1, 1)), numbers(1, 4, 5, 5))
+    assert types(file) == [Elementwise, Sample, Conv, Add]
+    assert file.graph.layers[1] == Sample(name="gather_1", channels=3, kept=(0, 2, 3))
+
+
+def test_units_that_are_taken_in_another_order():
+    body = "r = Relu(x)  s = Gather<axis=1>(r, units)  y = Relu(s)"
+    message = refusal(network(body, "N,4,5,5", units=integers(2, 0)))
+    assert "(Gather): takes units in another order" in message
+
+
+@pytest.mark.parametrize(
+    ("shape", "pads", "layer"),
+    [
+        ("N,4,5,5", (0, 1, 0, 0, 0, 2, 0, 0), Pad(name="pad_1", before=1, after=2)),
+        ("N,6", (0, 0, 0, 3), Pad(name="pad_1", after=3)),
+        ("N,5,6", (0, 0, 2, 0, 0, 0), Pad(name="pad_1", before=2)),
+    ],
+)
+def test_zeros_around_units_are_padding(shape, pads, layer):
+    x = numbers(1, *map(int, shape.split(",")[1:]))
+    file = same(network("h = Pad(x, pads)  y = Relu(h)", shape, pads=integers(*pads)), x)
+    assert file.graph.layers[0] == layer
+    old = network(f"h = Pad<pads={list(pads)}>(x)  y = Relu(h)", shape, opset=8)
+    assert load(old).graph.layers[0] == layer
+    axis = next(at for at, size in enumerate(pads) if size) % (len(pads) // 2)
+    body = "h = Pad(x, pads, value, axis)  y = Relu(h)"
+    some = {"pads": integers(layer.before, layer.after), "axis": integers(axis), "value": np.array(0, np.float32)}
+    assert same(network(body, shape, opset=18, **some), x).graph.layers[0] == layer
+
+
+@pytest.mark.parametrize(
+    ("body", "pads"),
+    [
+        ("y = Pad(x, pads)", (0, 0, 1, 0, 0, 0, 0, 0)),
+        ("y = Pad(x, pads)", (0, -1, 0, 0, 0, 0, 0, 0)),
+        ("y = Pad(x, pads)", (1, 0, 0, 0, 0, 0, 0, 0)),
+        ("y = Pad(x, pads)", (0, 1, 0, 1, 0, 0, 0, 0)),
+        ("y = Pad(x, pads, one)", (0, 1, 0, 0, 0, 0, 0, 0)),
+        ('y = Pad<mode="edge">(x, pads)', (0, 1, 0, 0, 0, 0, 0, 0)),
+    ],
+)
+def test_other_padding_is_refused(body, pads):
+    model = network(body, "N,4,5,5", pads=integers(*pads), one=np.array(1, np.float32))
+    assert "zeros around channels or features are accepted" in refusal(model)
+    assert "pads (0, 1) do not fit axes (0, 1, 2, 3)" in refusal(network("y = Pad(x, p)", "N,4,5,5", p=integers(0, 1)))
+    huge = network("h = Pad(x, p)  y = Relu(h)", "N,4", p=integers(0, 0, 0, 2**60))
+    assert "(Pad): makes a constant of" in refusal(huge)
 
 
 def test_a_batch_that_is_a_number():
@@ -858,9 +912,6 @@ class Refused:
         Refused("g (float[N,4] x) => (float y) { t = Unsqueeze<axes=[1]>(x) y = MatMul(x, t) }", "(MatMul): "),
         Refused("g (float[N,4,6] x) => (float y) { y = Concat<axis=1>(x, x) }", "joins along axis 1 of (1, 4, 6)"),
         Refused("g (float[N,4,6] x) => (float y) { a, b = Split<axis=1>(x) y = Relu(a) }", "takes a part of axis 1"),
-        Refused(
-            "g (float[N,6] x) => (float y) { a, b = Split<axis=1>(x) y = Relu(a) }", "takes some units of the input"
-        ),
         Refused("g (float[N,6] x) => (float y) { y = Clip<min=-1.0, max=1.0>(x) }", "(Clip): clips to -1 and 1;"),
         Refused("g (float[N,6] x) => (float y) { b = Cast<to=9>(x) y = Cast<to=1>(b) }", "casts activations to"),
         Refused("g (float[N,6] x) => (float y) { y, i = MaxPool<kernel_shape=[2]>(x) }", "the places of the maxima"),

@@ -14,6 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ppsim.errors import InputError
+from ppsim.workload.copying import Pad, Sample
 from ppsim.workload.documents import load_workload
 from ppsim.workload.formats import onnx_writing
 from ppsim.workload.formats.onnx_layers import WRITERS, onnx_shape
@@ -140,6 +141,12 @@ LAYERS = {
     "flatten": (Flatten(name="l"), IMAGE),
     "flatten of sequences": (Flatten(name="l"), SEQUENCE),
     "flatten of vectors": (Flatten(name="l"), VECTOR),
+    "sample": (Sample(name="l", channels=2, kept=(1, 3)), IMAGE),
+    "sample of sequences": (Sample(name="l", channels=3), SEQUENCE),
+    "sample of vectors": (Sample(name="l", channels=6), VECTOR),
+    "pad": (Pad(name="l", before=1, after=2), IMAGE),
+    "pad of sequences": (Pad(name="l", after=3), SEQUENCE),
+    "pad of vectors": (Pad(name="l"), VECTOR),
     "embedding": (Embedding(name="l", entries=(9,), features=4), (1, 5)),
     "embedding with positions": (Embedding(name="l", entries=(9, 5), features=4), (1, 5)),
     "embedding with segments": (Embedding(name="l", entries=(9, 7, 2), features=4), (1, 5)),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
+from ppsim.workload.copying import Sample
 from ppsim.workload.formats.onnx_reading.drafts import Draft, Rows, Selected
 from ppsim.workload.layers import BatchNorm, Conv, Embedding, LayerNorm, Linear, MatMul
 from ppsim.workload.model import Array
@@ -22,8 +24,8 @@ _SHIFTS = {"Add", "Sum", "Sub", _NORM}
 def folded(drafts: Sequence[Draft], outputs: Collection[str]) -> list[Draft]:
     """The layers that an output depends on, with all that can be folded into the layer before it folded.
 
-    A layer takes in what follows it only where nothing else reads it. Raises InputError for rows of tables and slices
-    that no layer takes in, as there are no layers of their own for those.
+    A layer takes in what follows it only where nothing else reads it. Raises InputError for rows of tables that no
+    layer takes in and for units in another order, as there are no layers of their own for those.
     """
     live = _live(drafts, outputs)
     fold = _Fold({}, {}, {}, {draft.key: draft for draft in live})
@@ -115,10 +117,11 @@ class _Fold:
         self.readers[source].update(self.readers.pop(draft.key, Counter()))
 
     def _select(self, draft: Draft, layer: Selected) -> None:
-        """A layer of the selected units alone; the first selection takes the layer of all units out."""
+        """A layer of the selected units alone, where it is taken apart; else a sample of the units of all."""
         source = draft.sources[0]
-        if source not in self.parted:
-            self._take_apart(source, draft)
+        if source not in self.parted and not self._take_apart(source):
+            self.kept[draft.key] = replace(draft, layer=_sample(draft, layer))
+            return
         whole = self.parted[source]
         units = list(layer.units)
         tensors = {name: array[units] for name, array in whole.tensors.items()}
@@ -130,28 +133,32 @@ class _Fold:
         name = f"{whole.parameter or whole.borrowed or whole.layer.name}_{self.numbers[draft.key]}"
         self.kept[draft.key] = replace(whole, key=draft.key, layer=part, tensors=tensors, parameter=name)
 
-    def _take_apart(self, source: str, draft: Draft) -> None:
-        """Take a layer out whose units are read in parts; raises InputError where not all readers take their own."""
-        if source not in self.kept:
-            raise draft.node.wrong("takes some units of the input; feed what is taken")
-        whole = self.kept[source]
-        parts = [self.all[key].layer for key in self.readers[source] if key != _OUTPUT]
+    def _take_apart(self, source: str) -> bool:
+        """Take a layer out if it is a matrix of which all readers take parts, and no unit twice."""
+        whole = self.kept.get(source)
+        if whole is None or _OUTPUT in self.readers[source]:
+            return False
+        parts = [self.all[key].layer for key in self.readers[source]]
         units = [unit for part in parts if isinstance(part, Selected) for unit in part.units]
-        fits = (
-            (isinstance(whole.layer, Linear) or (isinstance(whole.layer, Conv) and whole.layer.groups == 1))
-            and all(isinstance(part, Selected) for part in parts)
-            and _OUTPUT not in self.readers[source]
-        )
-        if not fits or len(set(units)) < len(units):
-            raise draft.node.wrong(
-                f"takes some units of {whole.node}; that is accepted of a linear layer or an ungrouped convolution "
-                f"of which all readers take parts, and no unit twice"
-            )
+        matrix = isinstance(whole.layer, Linear) or (isinstance(whole.layer, Conv) and whole.layer.groups == 1)
+        if not matrix or not all(isinstance(part, Selected) for part in parts) or len(set(units)) < len(units):
+            return False
         self.parted[source] = self.kept.pop(source)
         self.numbers |= {key: number for number, key in enumerate(self.readers[source])}
         for before in whole.sources:
             del self.readers[before][source]
             self.readers[before].update(self.readers[source])
+        return True
+
+
+def _sample(draft: Draft, layer: Selected) -> Sample:
+    """Units in their order as a layer; raises InputError where they are in another order."""
+    if any(low >= high for low, high in pairwise(layer.units)):
+        raise draft.node.wrong(
+            "takes units in another order; that is accepted of a linear layer or an ungrouped convolution of which "
+            "all readers take parts, and no unit twice"
+        )
+    return Sample(name=layer.name, channels=len(layer.units), kept=layer.units)
 
 
 def _changes(draft: Draft) -> bool:

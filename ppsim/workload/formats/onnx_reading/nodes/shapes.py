@@ -1,4 +1,4 @@
-"""Nodes that rename: reshapes, transposes and what else moves no number."""
+"""Nodes that rename: reshapes, transposes and what else changes no number."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from math import prod
 
 import numpy as np
 
+from ppsim.workload.copying import Pad
 from ppsim.workload.formats.onnx_reading.drafts import Sketch
-from ppsim.workload.formats.onnx_reading.layout import BATCH, flattened, permuted, reshaped
+from ppsim.workload.formats.onnx_reading.layout import BATCH, UNITS, covers, flattened, permuted, reshaped, whole
 from ppsim.workload.formats.onnx_reading.node import Node
 from ppsim.workload.formats.onnx_reading.values import Activation, Constant, Value
 from ppsim.workload.graph import INPUT
@@ -139,12 +140,27 @@ def expand(node: Node, sketch: Sketch) -> Activation:
 
 
 def pad(node: Node, sketch: Sketch) -> Activation:
-    """Pad, where it changes nothing."""
+    """Pad, where it adds zeros before and after all channels or features, or changes nothing."""
     x = node.activation(0)
+    rank = len(x.outer)
     pads = node.numbers(1) if node.given(1) else node.integers("pads") or ()
-    if any(pads):
-        raise node.wrong(f"pads activations of {x.outer} by {pads}; padding is accepted in convolutions and pools")
-    return x
+    axes = tuple(node.axis(axis, rank) for axis in node.numbers(3)) if node.given(3) else tuple(range(rank))
+    if len(pads) not in (0, 2 * len(axes)):
+        raise node.wrong(f"pads {pads} do not fit axes {axes}")
+    padded = {axis: pair for axis, *pair in zip(axes, pads, pads[len(axes) :], strict=False) if any(pair)}
+    if not padded:
+        return x
+    where, (before, after) = next(iter(padded.items()))
+    value = node.constant(2).array if node.given(2) else np.array(node.number("value", 0))
+    zeros = node.text("mode", "constant") == "constant" and not value.any()
+    if len(padded) > 1 or min(before, after) < 0 or not zeros or not covers(x.layout, where, x.shape, UNITS):
+        raise node.wrong(
+            f"pads activations of {x.outer} by {pads}; zeros around channels or features are accepted, and padding in "
+            "convolutions and pools"
+        )
+    sketch.budget.spend(node, before + after)
+    layer = Pad(name=node.name, before=before, after=after)
+    return sketch.add(node, layer, (x,), lambda shape: (*x.layout[:where], whole(shape, UNITS), *x.layout[where + 1 :]))
 
 
 def shape_of(node: Node, sketch: Sketch) -> Constant:

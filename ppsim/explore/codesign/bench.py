@@ -1,0 +1,88 @@
+"""What all budgets have in common: the space, what is known of the network, and tables for each number of parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ppsim.explore.codesign.arrangement import Arrangement
+from ppsim.explore.codesign.choosing import Prices
+from ppsim.explore.codesign.fitting import Teacher
+from ppsim.explore.codesign.knowledge import Known, arrangement_of
+from ppsim.explore.codesign.losses import Losses
+from ppsim.explore.codesign.prices import Pricing, price_tables
+from ppsim.explore.codesign.realising import Realised, realised
+from ppsim.explore.codesign.searching import Searched, searched
+from ppsim.explore.codesign.space import Design, Space
+from ppsim.workload.model import Model
+
+Progress = Callable[[int, int], None]
+#: how good a network is, more is better: its accuracy, or how often it says what the whole one does
+Judge = Callable[[Model], float]
+
+
+@dataclass(eq=False)
+class Bench:
+    """Tables are made when they are asked for, and kept; designs that were measured once are not measured again.
+
+    `teacher` holds the inputs that tried designs are fitted to (None: they are not), and `judge` says how good a fitted
+    network is (None: the tables' losses alone tell).
+    """
+
+    known: Known
+    pricing: Pricing
+    method: str
+    seed: int
+    teacher: Teacher | None = None
+    judge: Judge | None = None
+    measured: int = 0
+    _arrangements: dict[int, Arrangement] = field(default_factory=dict)
+    _losses: dict[int, Losses] = field(default_factory=dict)
+    _searched: dict[tuple[int, float], Searched] = field(default_factory=dict)
+    _prices: dict[int, list[Prices]] = field(default_factory=dict)
+    _judged: dict[Design, float] = field(default_factory=dict)
+
+    @property
+    def space(self) -> Space:
+        """What is chosen among."""
+        return self.known.space
+
+    def arrangement(self, parts: int) -> Arrangement:
+        """Which part each atom is in, as weights say."""
+        if parts not in self._arrangements:
+            self._arrangements[parts] = arrangement_of(self.known, parts, self.method, self.seed)
+        return self._arrangements[parts]
+
+    def searched(self, parts: int, forgiven: float) -> Searched:
+        """What may be chosen, with its losses."""
+        key = (parts, forgiven)
+        if key not in self._searched:
+            if parts not in self._losses:
+                self._losses[parts] = Losses(self.known, self.arrangement(parts))
+            self._searched[key] = searched(self._losses[parts].forgiving(forgiven))
+        return self._searched[key]
+
+    def tables(self, parts: int, progress: Progress | None = None) -> list[Prices]:
+        """Simulated prices of each layer's options."""
+        if parts not in self._prices:
+            space = self.space
+            widths = [space.widths(axis, parts) for axis in range(len(space.atoms))]
+            forms = [space.forms(at, parts) for at in range(len(space.layers))]
+            self._prices[parts] = price_tables(self.pricing, self.arrangement(parts), widths, forms, progress)
+        return self._prices[parts]
+
+    def price(self, design: Design) -> int:
+        """What a design costs, simulated."""
+        return self.pricing.price(design, self.arrangement(design.parts))
+
+    def realised(self, design: Design, teacher: Teacher | None) -> Realised:
+        """A design with trained numbers."""
+        return realised(self.known.model, self.space, design, self.arrangement(design.parts), teacher)
+
+    def quality(self, design: Design) -> float:
+        """How good a design is once it is fitted, as the judge says."""
+        assert self.judge is not None
+        if design not in self._judged:
+            self.measured += 1
+            self._judged[design] = self.judge(self.realised(design, self.teacher).model)
+        return self._judged[design]

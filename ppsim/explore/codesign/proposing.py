@@ -1,0 +1,146 @@
+"""Designs within a budget: proposals of the integer program, and measured improvements of the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ppsim.explore.codesign.bench import Bench
+from ppsim.explore.codesign.searching import changes, search
+from ppsim.explore.codesign.space import Design
+
+#: shares of what forms lose that proposals leave out: what later layers make up for differs from network to network
+FORGIVEN = (0.0, 0.7, 0.9, 0.97)
+#: proposals that are improved, measurements that this may take for each, and changes that are measured in a round
+IMPROVED, MEASUREMENTS, ROUND = 2, 24, 8
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A design, what the tables say it loses, what it costs, simulated, and what nothing in them loses less than.
+
+    `quality` is what the judge says of it, None without one.
+    """
+
+    design: Design
+    loss: float
+    price: int
+    bound: float
+    quality: float | None = None
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """The better, the smaller."""
+        return (-self.quality if self.quality is not None else 0.0, self.loss)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A design that was tried, what made it, and whether it was the best so far."""
+
+    stage: str
+    parts: int
+    price: int
+    loss: float
+    quality: float | None
+    best: bool
+
+
+class Trajectory:
+    """The designs that were tried, one after another, and the best of them."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.best: Proposal | None = None
+
+    def add(self, stage: str, proposal: Proposal) -> bool:
+        """Enter a design; whether it is the best so far."""
+        better = self.best is None or proposal.rank < self.best.rank
+        if better:
+            self.best = proposal
+        design = proposal.design
+        self.steps.append(Step(stage, design.parts, proposal.price, proposal.loss, proposal.quality, better))
+        return better
+
+
+def proposals(bench: Bench, parts: Sequence[int], budget: int) -> Iterator[Proposal]:
+    """For each number of parts, and each share of what forms lose that does not count, what the program chooses."""
+    seen = set()
+    for count in parts:
+        for forgiven in FORGIVEN if bench.judge else FORGIVEN[:1]:
+            found = search(bench.searched(count, forgiven), bench.tables(count), bench.price, budget)
+            if found is not None and found.design not in seen:
+                seen.add(found.design)
+                yield judged(bench, found.design, found.price, found.bound)
+
+
+def judged(bench: Bench, design: Design, price: int, bound: float = 0.0) -> Proposal:
+    """A design with all that is known of it."""
+    loss = bench.searched(design.parts, 0.0).loss(design)
+    return Proposal(design, loss, price, bound, bench.quality(design) if bench.judge else None)
+
+
+def proposed(
+    bench: Bench, parts: Sequence[int], budget: int, others: Sequence[tuple[str, Design]], report: Callable[[], None]
+) -> Trajectory:
+    """The best design within a budget that was found, and the way there.
+
+    `others` are designs to start from beside the program's, with what they are called. With a judge, the best ones are
+    changed step by step for as long as the judge likes it better.
+    """
+    found = Trajectory()
+    starts = []
+    for proposal in proposals(bench, parts, budget):
+        found.add("program", proposal)
+        starts.append(proposal)
+        report()
+    for stage, design in others:
+        price = bench.price(design)
+        if price <= budget:
+            starts.append(judged(bench, design, price))
+            found.add(stage, starts[-1])
+            report()
+    if bench.judge:
+        for start in sorted(starts, key=lambda proposal: proposal.rank)[:IMPROVED]:
+            _climb(bench, start, budget, found, report)
+    return found
+
+
+def _climb(bench: Bench, start: Proposal, budget: int, found: Trajectory, report: Callable[[], None]) -> None:
+    """Change a design for as long as the judge likes it better; what loses least by the tables is measured first."""
+    here, left, tried = start, MEASUREMENTS, {start.design}
+    while left > 0:
+        for design in _promising(bench, here.design, budget, tried):
+            tried.add(design)
+            left -= 1
+            candidate = judged(bench, design, bench.price(design))
+            found.add("measured change", candidate)
+            report()
+            if candidate.rank < here.rank:
+                here = candidate
+                break
+            if left <= 0:
+                return
+        else:
+            return
+
+
+def _promising(bench: Bench, design: Design, budget: int, tried: set[Design]) -> list[Design]:
+    """Changes within the budget that lose least, in turn by each way of counting losses.
+
+    Of what the tables say is within the budget, give or take what they are wrong by here, the first are simulated.
+    """
+    ways = [bench.searched(design.parts, forgiven) for forgiven in FORGIVEN]
+    tables = bench.tables(design.parts)
+    allowed = budget - bench.price(design) + ways[0].estimate(tables, design)
+    around = dict.fromkeys(changed for changed in changes(ways[0], design) if changed not in tried)
+    near = [changed for changed in around if ways[0].loss(changed) < np.inf]
+    near = [changed for changed in near if ways[0].estimate(tables, changed) <= allowed]
+    found: dict[Design, None] = {}
+    for place in zip(*(sorted(near, key=way.loss) for way in ways), strict=True):
+        found |= {changed: None for changed in place if bench.price(changed) <= budget}
+        if len(found) >= ROUND:
+            break
+    return list(found)[:ROUND]

@@ -1,0 +1,85 @@
+"""What co-design is held against, at equal price: all layers alike, and the fewest multiply-accumulates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ppsim.explore.codesign.bench import Bench
+from ppsim.explore.codesign.choosing import Prices
+from ppsim.explore.codesign.proposing import FORGIVEN
+from ppsim.explore.codesign.searching import Found, Searched, search
+from ppsim.explore.codesign.space import WHOLE, Design, Form, Space
+
+#: widths that are tried for all axes alike, in shares of all atoms: 1, 63/64, ...
+STEPS = 64
+#: halvings of the budget of multiply-accumulates
+HALVINGS = 10
+RIVALS = ("uniform", "fewest MACs")
+
+
+def uniform(bench: Bench, parts: Sequence[int], budget: int) -> Iterator[Design]:
+    """For each number of parts, every layer cut that can be, and the widest share for all axes within the budget."""
+    for count in parts:
+        for step in range(STEPS, 0, -1):
+            design = alike(bench.space, count, step / STEPS)
+            if bench.price(design) <= budget:
+                yield design
+                break
+
+
+def alike(space: Space, parts: int, share: float) -> Design:
+    """All axes of a share of their atoms, in whole multiples of the parts, and every layer cut that can be.
+
+    Layers that make the network's results are split by their inputs, as partition pruning of a classifier.
+    """
+    widths = []
+    for axis, atoms in enumerate(space.atoms):
+        wide = max(1, round(atoms * share))
+        if space.narrowable[axis]:
+            widths.append(min(atoms, max(parts, round(wide / parts) * parts) if wide >= parts else wide))
+        else:
+            widths.append(atoms)
+    forms = []
+    for at, ends in enumerate(space.ends):
+        wanted = [Form("parts")] if space.narrowable[ends.makes] else []
+        fitting = (form for form in (*wanted, Form("sums")) if form in space.forms(at, parts))
+        forms.append(next((form for form in fitting if space.fits(at, parts, widths, form)), WHOLE))
+    return Design(parts, tuple(widths), tuple(forms))
+
+
+def fewest_macs(bench: Bench, parts: Sequence[int], budget: int) -> Iterator[Design]:
+    """What the same search proposes when it counts multiply-accumulates, as many as the budget of time or energy lets.
+
+    For each number of parts and each way of counting losses: the budget of MACs is halved and raised until the design
+    that loses least within it just meets the budget.
+    """
+    for count in parts:
+        for forgiven in FORGIVEN if bench.judge else FORGIVEN[:1]:
+            found = _most(bench, bench.searched(count, forgiven), budget)
+            if found is not None:
+                yield found.design
+
+
+def _most(bench: Bench, of: Searched, budget: int) -> Found | None:
+    space = bench.space
+    tables = mac_tables(space, of)
+
+    def macs(design: Design) -> int:
+        return sum(space.macs(at, design.parts, design.widths, form) for at, form in enumerate(design.forms))
+
+    low, high, best = 0, macs(Design(of.parts, space.atoms, (WHOLE,) * len(space.layers))), None
+    for _ in range(HALVINGS):
+        middle = (low + high) // 2
+        found = search(of, tables, macs, middle)
+        if found is None:
+            low = middle
+        elif bench.price(found.design) <= budget:
+            best, low = found, middle
+        else:
+            high = middle
+    return best
+
+
+def mac_tables(space: Space, of: Searched) -> list[Prices]:
+    """Multiply-accumulates of each layer's options."""
+    return of.priced(lambda at, widths, form: space.macs(at, of.parts, widths, form))

@@ -1,0 +1,1 @@
+"""Methods of pruning side by side: brought to the same simulated latency, or to the same MACs."""

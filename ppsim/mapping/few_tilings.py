@@ -1,0 +1,146 @@
+"""The choice of tiles for products whose tilings are few and whose input is a matrix, in plain integers.
+
+`tiling` weighs all tilings at once, as columns; what that takes does not depend on how few there are. Matrix-vector
+products of pruned layers have some dozens of them. Here they are gone through one by one, by the same formulas: the
+choice is the same (tests hold it to that).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from ppsim.hardware.array import wavefront_cycles
+from ppsim.mapping.tiling import (
+    TOLERANCE,
+    Problem,
+    Tiling,
+    candidates,
+    longest_stream,
+    output_slot_bits,
+    rest,
+    share,
+    tile_sizes,
+)
+
+#: with more combinations of sizes than this, columns are faster
+FEW = 400
+
+#: rows, k, n, bits from DRAM, cycles, bits of the first weights and inputs, cycles of the last tile, tiles, m outermost
+Row = tuple[int, int, int, int, int, int, int, int, int, bool]
+
+
+@lru_cache(maxsize=16384)
+def chosen(problem: Problem, bits_per_cycle: float, prefetched: bool, largest: bool) -> tuple[Tiling, float]:
+    """What `candidates(problem).choose(...)` chooses; raises InputError when nothing fits."""
+    rows = _rows(problem)
+    if not rows:  # too many, or none that fits
+        return candidates(problem).choose(bits_per_cycle, prefetched, largest)
+    estimates = []
+    times = []
+    for _, _, _, dram_bits, cycles, first_weights, first_inputs, last_cycles, _, _ in rows:
+        moving = dram_bits / bits_per_cycle
+        steady = float(cycles) if cycles > moving else moving
+        first = first_inputs if prefetched else first_inputs + first_weights
+        estimate = steady + first / bits_per_cycle + last_cycles
+        estimates.append(estimate)
+        times.append(steady if largest else estimate)
+    most = min(times) * (1 + TOLERANCE)
+    _, estimate, best = min((row[8], estimates[index], index) for index, row in enumerate(rows) if times[index] <= most)
+    size_m, k, n, *_, m_outer = rows[best]
+    return Tiling(size_m, 1, k, n, m_outer), estimate
+
+
+def _rows(problem: Problem) -> list[Row]:
+    """The tilings that fit, in the order of `candidates`, but for those that another one before equals in every number.
+
+    Empty if the input is an image, if there are too many, or if none fits.
+    """
+    if problem.window is not None:
+        return []
+    strips, ks, ns = tile_sizes(problem)
+    if len(strips) * len(ks) * len(ns) > FEW:
+        return []
+    array, flow = problem.array, problem.array.flow
+    height, whole_k, whole_n, groups = problem.m, problem.k, problem.n, problem.groups
+    stationary, count, overlapped = flow.stationary, array.count, array.overlapped
+    longest, room = longest_stream(array), problem.space * 8
+    kept_slot, left_slot = output_slot_bits(problem, False), output_slot_bits(problem, True)
+    extra = wavefront_cycles(array.rows, array.cols, stationary)
+    weight_bits = 0 if problem.weights_on_chip else problem.weight_bits
+    each, uneven = divmod(problem.weight_bits, whole_k * whole_n)
+    stored = 0 if problem.output_on_chip else height * whole_n * problem.bits
+    channels, bits = problem.input_channels, problem.bits
+    at = "mkn".index
+    on_rows, on_cols, streams = at(flow.spatial_rows), at(flow.spatial_cols), at(flow.stream)
+    found: list[Row] = []
+    for rows, _ in strips:
+        m_turns = -(-height // rows)
+        for k in ks:
+            k_turns = -(-whole_k // k)
+            for n in ns:
+                n_turns = -(-whole_n // n)
+                size = (rows, k, n)
+                high, wide, stream = size[on_rows], size[on_cols], size[streams]
+                if stream > longest:
+                    continue
+                full_high, full_wide = -(-high // array.rows), -(-wide // array.cols)
+                folds = full_high * full_wide
+                sums_leave = stationary or (k < whole_k and folds > count)
+                input_tile = 0 if problem.input_on_chip else rows * bits * -(-k * channels // whole_k)
+                if not weight_bits:
+                    weight_tile = 0
+                elif uneven:
+                    weight_tile = max(
+                        share(problem, problem.weight_bits, k, n), rest(problem, problem.weight_bits, k, n)
+                    )
+                else:
+                    weight_tile = k * n * each
+                if 2 * (weight_tile + input_tile) + (left_slot if sums_leave else kept_slot) * rows * n > room:
+                    continue
+                wholes, turns = (height, whole_k, whole_n), (m_turns, k_turns, n_turns)
+                last = tuple([whole - (t - 1) * s for whole, t, s in zip(wholes, turns, size, strict=True)])
+                last_high, last_wide = -(-last[on_rows] // array.rows), -(-last[on_cols] // array.cols)
+                more_rows, more_cols = turns[on_rows] - 1, turns[on_cols] - 1
+                all_shares = (
+                    more_rows * more_cols * -(-folds // count)
+                    + more_rows * -(-full_high * last_wide // count)
+                    + more_cols * -(-last_high * full_wide // count)
+                    + -(-last_high * last_wide // count)
+                )
+                shares, more, last_stream = -(-folds // count), turns[streams] - 1, last[streams]
+                if overlapped:
+                    cycles = all_shares * (more * max(stream, array.rows) + max(last_stream, array.rows))
+                    last_cycles = (shares - 1) * max(stream, array.rows) + stream + extra
+                else:
+                    paid = turns[streams] if sums_leave else 1
+                    cycles = all_shares * (more * stream + last_stream + paid * extra)
+                    last_cycles = shares * (stream + extra)
+                last_k = last[1]
+                read = height * bits * ((k_turns - 1) * -(-k * channels // whole_k) + -(-last_k * channels // whole_k))
+                tiles = m_turns * k_turns * n_turns * groups
+                orders: tuple[tuple[bool, int, int], ...]
+                if k_turns > 1:
+                    orders = ((True, n_turns, m_turns),)
+                elif m_turns == 1 or n_turns == 1:
+                    orders = ((True, 1, 1),)
+                else:
+                    orders = ((True, 1, m_turns), (False, n_turns, 1))
+                for m_outer, input_passes, weight_passes in orders:
+                    dram_bits = weight_bits * weight_passes + stored
+                    if not problem.input_on_chip:
+                        dram_bits += read * input_passes
+                    found.append(
+                        (
+                            rows,
+                            k,
+                            n,
+                            dram_bits * groups + problem.staged_bits,
+                            cycles * groups,
+                            weight_tile,
+                            input_tile + problem.staged_bits,
+                            last_cycles,
+                            tiles,
+                            m_outer,
+                        )
+                    )
+    return found
