@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from rich.console import Group
 
+    from ppsim.analysis.result import Result
     from ppsim.explore.codesign.data import Data
     from ppsim.explore.codesign.report import Chosen, Codesigned, Front
 
@@ -33,6 +35,8 @@ PREFIXES = {"p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0}
 #: a number of seconds or joules with its unit, or a share as 1/16 or 0.25x
 QUANTITY = re.compile(r"(\d+(?:\.\d+)?(?:e-?\d+)?)\s*([pnum]?)(s|J)")
 SHARE = re.compile(r"1/(\d+(?:\.\d+)?)|(\d+(?:\.\d+)?)x")
+
+NO_BOUND = "how little it might be here has no bound above 0."
 
 
 def codesign(
@@ -89,7 +93,9 @@ def codesign(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Starts whatever is random.")] = 0,
     out: Annotated[
         str | None,
-        typer.Option("-o", "--out", metavar="FILE", help="The graph, for ppsim run.  [default: MODEL-codesign.json]"),
+        typer.Option(
+            "-o", "--out", metavar="FILE", help="The graph of the tightest budget.  [default: MODEL-codesign.json]"
+        ),
     ] = None,
     export: Annotated[
         str | None,
@@ -122,6 +128,12 @@ def codesign(
         raise InputError("give one of --target-latency, --target-energy and --min-accuracy")
     if calibration and images:
         raise InputError("--calibration has no labels and --images has; give one of the two")
+    if min_accuracy is not None:
+        if not 0 < min_accuracy <= 1:
+            raise InputError(f"--min-accuracy {min_accuracy:g} is out of range; accepted: above 0, up to 1")
+        if not (calibration or images):
+            raise InputError("--min-accuracy is measured: give --images, or --calibration for agreement instead")
+    counts = None if parts is None else _numbers(parts)
     target = Path(out) if out else Path(f"{Path(model).stem}-codesign.json")
     check_file(target)
     check_distinct((model, weights, calibration, images), (target, export, json))
@@ -129,17 +141,16 @@ def codesign(
         format_of_name(check_file(Path(export)))
     trained = load_model(model, weights)
     hardware = system_of(system, accelerators, 8, system_settings(None, None, energy, settings))
-    data = labelled(trained, images, seed) if images else calibrated(trained, calibration)
     unpruned = simulate(trained.graph, hardware)
-    counts = None if parts is None else _numbers(parts)
+    latencies = _targets("--target-latency", target_latency, "s", unpruned.seconds)
+    energies = _targets("--target-energy", target_energy, "J", unpruned.energy_pj * 1e-12, 1e12)
+    data = labelled(trained, images, seed) if images else calibrated(trained, calibration)
     with progress(f"co-design of {trained.graph.name}") as bar:
 
         def report(what: str, done: int) -> None:
             bar(done, 0)
 
         if min_accuracy is not None:
-            if not 0 < min_accuracy <= 1:
-                raise InputError(f"--min-accuracy {min_accuracy:g} is out of range; accepted: above 0, up to 1")
             front = Front(
                 (
                     one_design(
@@ -161,8 +172,8 @@ def codesign(
             front = codesign_front(
                 trained,
                 hardware,
-                _targets("--target-latency", target_latency, "s", unpruned.seconds),
-                _targets("--target-energy", target_energy, "J", unpruned.energy_pj * 1e-12, 1e12),
+                latencies,
+                energies,
                 layers=layers,
                 parts=counts,
                 calibration=data.inputs,
@@ -177,9 +188,12 @@ def codesign(
         _export(best, export)
     save_partitioned(best.net, target)
     measured = [{row.name: data.test(row.model) for row in (one.best, *one.rivals)} for one in front.designs]
-    write_json(json, {"network": trained.graph.name, "seed": seed, **front.to_dict(), "test_accuracy": measured})
+    setting = {"network": trained.graph.name, "system": hardware.name, "accelerators": hardware.accelerators}
+    before = {"seconds": unpruned.seconds, "energy_pj": unpruned.energy_pj, "macs": unpruned.macs}
+    found = {**front.to_dict(), "test_accuracy": measured}
+    write_json(json, {**setting, "seed": seed, "min_accuracy": min_accuracy, "unpruned": before, **found})
     console = console_for(json)
-    print_page(console, _page(front, data, measured, unpruned.seconds, unpruned.energy_pj))
+    print_page(console, _page(front, data, measured, unpruned, hardware.clock_hz))
     for line in _remarks(front, data):
         say(console, line)
     console.print()
@@ -198,9 +212,12 @@ def _export(best: Codesigned, path: str) -> None:
 
 def _numbers(text: str) -> tuple[int, ...]:
     try:
-        return tuple(int(number) for number in text.split(","))
+        found = tuple(int(number) for number in text.split(","))
     except ValueError:
         raise InputError(f"--parts {text}: give numbers with commas, as in 4,8,16") from None
+    if min(found) < 2:
+        raise InputError(f"--parts {text}: give numbers from 2 on")
+    return found
 
 
 def _targets(option: str, text: str | None, unit: str, unpruned: float, scale: float = 1.0) -> tuple[float, ...]:
@@ -209,7 +226,8 @@ def _targets(option: str, text: str | None, unit: str, unpruned: float, scale: f
     for piece in (text or "").split(",") if text is not None else ():
         share, quantity = SHARE.fullmatch(piece.strip()), QUANTITY.fullmatch(piece.strip())
         if share:
-            value = unpruned / float(share[1]) if share[1] else unpruned * float(share[2])
+            whole, over = (1.0, float(share[1])) if share[1] else (float(share[2]), 1.0)
+            value = unpruned * whole / over if over else 0.0
         elif quantity and quantity[3] == unit:
             value = float(quantity[1]) * PREFIXES[quantity[2]]
         else:
@@ -217,22 +235,26 @@ def _targets(option: str, text: str | None, unit: str, unpruned: float, scale: f
                 f"{option} {text}: {piece!r} is neither a quantity, as in 1.5u{unit}, nor a share of what the unpruned "
                 "network takes, as in 1/16 or 0.25x"
             )
-        if value <= 0:
-            raise InputError(f"{option} {text}: {piece!r} has to be above 0")
+        if not 0 < value < inf:
+            raise InputError(f"{option} {text}: {piece!r} is out of range; accepted: above 0")
         found.append(value * scale)
     return tuple(found)
 
 
-def _page(front: Front, data: Data, measured: list[dict[str, float | None]], seconds: float, energy_pj: float) -> Group:
+def _page(
+    front: Front, data: Data, measured: list[dict[str, float | None]], unpruned: Result, clock_hz: float
+) -> Group:
     from rich.console import Group
     from rich.text import Text
 
     parts = [
         part
         for one, accuracies in zip(front.designs, measured, strict=True)
-        for part in (_compared(one, data, accuracies, seconds, energy_pj), Text())
+        for part in (_compared(one, data, accuracies, unpruned.seconds, unpruned.energy_pj), Text())
     ]
-    return Group(*parts, _layers(front.designs[-1].best))
+    last = front.designs[-1]
+    way = (_way(last, clock_hz), Text()) if len(last.steps) > 1 else ()
+    return Group(*parts, *way, _layers(last.best))
 
 
 def _compared(
@@ -242,9 +264,9 @@ def _compared(
     from ppsim.cli.layout import table, titled
 
     goal = (
-        f"latency of at most {si(one.goal_latency, 's')}"
+        f"A latency of at most {si(one.goal_latency, 's')}"
         if one.goal_latency is not None
-        else f"energy of at most {si((one.goal_energy_pj or 0.0) * 1e-12, 'J')}"
+        else f"An energy of at most {si((one.goal_energy_pj or 0.0) * 1e-12, 'J')}"
     )
     heads = ["", "parts", "latency", "speedup", "energy", "MACs", "loss"]
     if one.judged_by:
@@ -268,7 +290,29 @@ def _compared(
             accuracy = accuracies[row.name]
             cells.append("" if accuracy is None else f"{100 * accuracy:.2f} %")
         rows.append(cells)
-    return titled(f"A {goal}", table(heads, rows))
+    return titled(goal, table(heads, rows))
+
+
+def _way(one: Codesigned, clock_hz: float) -> Group:
+    """The designs that were the best so far; prices are in cycles, or in thousandths of a pJ."""
+    from ppsim.analysis.quantities import percent, si
+    from ppsim.cli.layout import table, titled
+
+    priced, unit, each = ("energy", "J", 1e-15) if one.goal_latency is None else ("latency", "s", 1 / clock_hz)
+    rows = [
+        (
+            f"{number} of {len(one.steps)}",
+            step.stage,
+            str(step.parts),
+            si(step.price * each, unit),
+            f"{step.loss:.3f}",
+            "" if step.quality is None else percent(step.quality),
+        )
+        for number, step in enumerate(one.steps, start=1)
+        if step.best
+    ]
+    heads = ("design", "from", "parts", priced, "loss", one.judged_by or "")
+    return titled("The best so far, of the designs that were tried", table(heads, rows, left=(0, 1)))
 
 
 def _layers(best: Chosen) -> Group:
@@ -298,8 +342,8 @@ def _remarks(front: Front, data: Data) -> Iterator[str]:
     one = front.designs[-1]
     yield (
         "Speedup and energy are against the unpruned network on the same accelerators. Loss is -log of the share of "
-        "each layer's output variance that comes through, summed; nothing in the tables loses less than "
-        f"{one.bound:.3f} here."
+        "each layer's output variance that comes through, summed; "
+        + (f"nothing in the tables loses less than {one.bound:.3f} here." if one.bound >= 0.0005 else NO_BOUND)
     )
     tried = sum(len(design.steps) for design in front.designs)
     if one.judged_by:

@@ -72,7 +72,7 @@ def compare_methods(
             "--methods",
             metavar="NAMES",
             help="Only these, with commas: partition, unstructured, channels-magnitude, lasso, cap, cacp, trp-channel, "
-            "trp-spatial.",
+            "trp-spatial, codesign.",
         ),
     ] = None,
     layers: Annotated[

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import solve_triangular
 
 from ppsim.explore.codesign.arrangement import Arrangement, Atoms
 from ppsim.explore.codesign.knowledge import Known, Matrix
@@ -35,10 +35,11 @@ class Losses:
     arrangement: Arrangement
     forgiven: float = 0.0
     _spectra: dict[tuple[int, int, bool, int], list[list[float]]] = field(default_factory=dict)
+    _factors: dict[tuple[int, bool, int], list[tuple[Atoms, Matrix]]] = field(default_factory=dict)
 
     def forgiving(self, share: float) -> Losses:
         """The same spectra, where another share of what forms lose does not count."""
-        return Losses(self.known, self.arrangement, share, self._spectra)
+        return Losses(self.known, self.arrangement, share, self._spectra, self._factors)
 
     def loss(self, layer: int, widths: Sequence[int], form: Form) -> float:
         """-log of the share of a layer's output variance that comes through; infinite where the form does not fit."""
@@ -65,34 +66,49 @@ class Losses:
 
     def _explained(self, layer: int, width: int, form: Form) -> list[list[float]]:
         """For each part, the variance of its outputs that kept inputs explain along the first 0, 1, 2, ... axes."""
-        space, arrangement, known = self.known.space, self.arrangement, self.known
-        ends, parts = space.ends[layer], arrangement.parts
-        made = np.repeat(arrangement.part[ends.makes], ends.units_made)
-        if ends.reads is None:
-            columns = np.arange(known.weights[layer].shape[1])
-            kept = None
-        else:
-            kept = arrangement.kept(ends.reads, width)
-            columns = known.columns(layer, kept)
+        reads, found = self.known.space.ends[layer].reads, []
+        for atoms, factor in self._factored(layer, form.cut == "parts", form.others):
+            if reads is not None:
+                left = np.count_nonzero(np.isin(atoms, self.arrangement.order[reads][:width]))
+                factor = factor[:, : left * (factor.shape[1] // len(atoms))]
+            found.append(factor)
         if form.cut != "parts":
-            matrix = self._of(layer, np.arange(len(made)), columns)
-            return [_spectrum(matrix[np.ix_(made == q, made == q)]) for q in range(parts)]
-        assert kept is not None
-        assert ends.reads is not None
-        of = arrangement.part[ends.reads][kept]
-        found = []
-        for q in range(parts):
-            near = [q, *arrangement.nearest[layer][q][: form.others].tolist()]
-            own = known.columns(layer, kept[np.isin(of, near)])
-            found.append(_spectrum(self._of(layer, np.flatnonzero(made == q), own)))
-        return found
+            made = self._made(layer)
+            found = [found[0][made == q] for q in range(self.arrangement.parts)]
+        return [_spectrum(rows @ rows.T) for rows in found]
 
-    def _of(self, layer: int, outputs: Atoms, columns: Atoms) -> Matrix:
-        """Covariance of some outputs as far as some columns explain them."""
-        covariance = self.known.covariances[layer]
-        cross = self.known.products[layer][np.ix_(outputs, columns)]
-        factor = cho_factor(covariance[np.ix_(columns, columns)])
-        return np.asarray(cross @ cho_solve(factor, cross.T), dtype=np.float64)
+    def _made(self, layer: int) -> Atoms:
+        """The part of each output unit of a layer."""
+        ends = self.known.space.ends[layer]
+        return np.repeat(self.arrangement.part[ends.makes], ends.units_made)
+
+    def _factored(self, layer: int, parts: bool, others: int) -> list[tuple[Atoms, Matrix]]:
+        """Atoms that stay longest first, and a factor whose first columns are of the first atoms: (outputs, columns).
+
+        Outputs times their transposes are what these atoms explain: with L L' the covariance of what is read, in the
+        order of the atoms, and X that of outputs with it, the factor is X L'^-1. One for each part, or for all.
+        """
+        key = (layer, parts, others)
+        if key in self._factors:
+            return self._factors[key]
+        known, arrangement = self.known, self.arrangement
+        ends, made = known.space.ends[layer], self._made(layer)
+        order = np.zeros(1, dtype=np.int64) if ends.reads is None else arrangement.order[ends.reads]
+        groups = [(np.arange(len(made)), order)]
+        if parts:
+            assert ends.reads is not None
+            of = arrangement.part[ends.reads][order]
+            near = [[q, *arrangement.nearest[layer][q][:others].tolist()] for q in range(arrangement.parts)]
+            groups = [(np.flatnonzero(made == q), order[np.isin(of, near[q])]) for q in range(arrangement.parts)]
+        found = []
+        for outputs, atoms in groups:
+            every = np.arange(known.weights[layer].shape[1])
+            columns = every if ends.reads is None else known.columns(layer, atoms)
+            factor = np.linalg.cholesky(known.covariances[layer][np.ix_(columns, columns)])
+            cross = known.products[layer][np.ix_(outputs, columns)]
+            found.append((atoms, np.asarray(solve_triangular(factor, cross.T, lower=True).T)))
+        self._factors[key] = found
+        return found
 
 
 def _spectrum(matrix: Matrix) -> list[float]:

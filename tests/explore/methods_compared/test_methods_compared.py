@@ -137,6 +137,8 @@ def test_at_equal_macs() -> None:
         if row.method == "unstructured":
             assert not row.reached
             assert row.why_not == "comes to 100.0 % of the unpruned network's MACs at best"
+        elif row.method == "codesign":
+            assert row.why_not == "is driven by latency: give a latency as the target"
         else:
             assert row.macs is not None
             assert row.macs <= 0.5 * PERCEPTRON.macs

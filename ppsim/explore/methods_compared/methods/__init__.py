@@ -5,6 +5,7 @@ from __future__ import annotations
 from ppsim.explore.methods_compared.contract import Method
 from ppsim.explore.methods_compared.methods.cacp import Cacp
 from ppsim.explore.methods_compared.methods.cap import Cap
+from ppsim.explore.methods_compared.methods.codesign import CoDesign
 from ppsim.explore.methods_compared.methods.low_rank import LowRank
 from ppsim.explore.methods_compared.methods.partition import Partition
 from ppsim.explore.methods_compared.methods.uniform_channels import UniformChannels
@@ -19,4 +20,5 @@ METHODS: dict[str, Method] = {
     "cacp": Cacp(),
     "trp-channel": LowRank("channel"),
     "trp-spatial": LowRank("spatial"),
+    "codesign": CoDesign(),
 }
