@@ -145,11 +145,7 @@ def codesign(
     latencies = _targets("--target-latency", target_latency, "s", unpruned.seconds)
     energies = _targets("--target-energy", target_energy, "J", unpruned.energy_pj * 1e-12, 1e12)
     data = labelled(trained, images, seed) if images else calibrated(trained, calibration)
-    with progress(f"co-design of {trained.graph.name}") as bar:
-
-        def report(what: str, done: int) -> None:
-            bar(done, 0)
-
+    with progress(f"co-design of {trained.graph.name}") as report:
         if min_accuracy is not None:
             front = Front(
                 (

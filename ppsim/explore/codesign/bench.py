@@ -16,7 +16,6 @@ from ppsim.explore.codesign.searching import Searched, searched
 from ppsim.explore.codesign.space import Design, Space
 from ppsim.workload.model import Model
 
-Progress = Callable[[int, int], None]
 #: how good a network is, more is better: its accuracy, or how often it says what the whole one does
 Judge = Callable[[Model], float]
 
@@ -26,7 +25,7 @@ class Bench:
     """Tables are made when they are asked for, and kept; designs that were measured once are not measured again.
 
     `teacher` holds the inputs that tried designs are fitted to (None: they are not), and `judge` says how good a fitted
-    network is (None: the tables' losses alone tell).
+    network is (None: the tables' losses alone tell). `report` is called after everything that takes a while.
     """
 
     known: Known
@@ -36,6 +35,7 @@ class Bench:
     teacher: Teacher | None = None
     judge: Judge | None = None
     measured: int = 0
+    report: Callable[[], None] = lambda: None
     _arrangements: dict[int, Arrangement] = field(default_factory=dict)
     _losses: dict[int, Losses] = field(default_factory=dict)
     _searched: dict[tuple[int, float], Searched] = field(default_factory=dict)
@@ -62,13 +62,13 @@ class Bench:
             self._searched[key] = searched(self._losses[parts].forgiving(forgiven))
         return self._searched[key]
 
-    def tables(self, parts: int, progress: Progress | None = None) -> list[Prices]:
+    def tables(self, parts: int) -> list[Prices]:
         """Simulated prices of each layer's options."""
         if parts not in self._prices:
             space = self.space
             widths = [space.widths(axis, parts) for axis in range(len(space.atoms))]
             forms = [space.forms(at, parts) for at in range(len(space.layers))]
-            self._prices[parts] = price_tables(self.pricing, self.arrangement(parts), widths, forms, progress)
+            self._prices[parts] = price_tables(self.pricing, self.arrangement(parts), widths, forms, self.report)
         return self._prices[parts]
 
     def price(self, design: Design) -> int:
@@ -85,4 +85,5 @@ class Bench:
         if design not in self._judged:
             self.measured += 1
             self._judged[design] = self.judge(self.realised(design, self.teacher).model)
+            self.report()
         return self._judged[design]

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ppsim.analysis.quantities import si
 from ppsim.errors import InputError
 from ppsim.explore.codesign.bench import Bench, Judge
 from ppsim.explore.codesign.bounds import loss_bound
 from ppsim.explore.codesign.fitting import Teacher
 from ppsim.explore.codesign.knowledge import known
-from ppsim.explore.codesign.prices import Pricing, cycles, energy
+from ppsim.explore.codesign.prices import Pricing, cycles, energy, entries
 from ppsim.explore.codesign.proposing import Proposal, Step, judged, proposed
 from ppsim.explore.codesign.report import Chosen, Codesigned, Front, chosen
 from ppsim.explore.codesign.rivals import fewest_macs, uniform
@@ -23,8 +24,10 @@ from ppsim.pruning.output_change import output_changes
 from ppsim.workload.evaluation import checked_inputs
 from ppsim.workload.model import Array, Model
 
-#: progress: what is being done, and how many designs have been simulated or measured
-Progress = Callable[[str, int], None]
+#: called with the designs that were simulated or measured, and about how many there will be
+Progress = Callable[[int, int], None]
+#: designs that are measured for a budget, about: for the bar alone
+MEASURED = 60
 #: inputs that tried designs are fitted to, and the share of calibration inputs that are held back to judge them
 TRIED_ON, HELD_BACK = 1000, 0.3
 #: inputs that covariances are of
@@ -80,11 +83,12 @@ def codesign(
         raise InputError("codesign: give one of target_latency, target_energy and min_accuracy")
     bench, judged_by, final = _bench(model, system, target_energy is not None, layers, calibration, judge, method, seed)
     counts = _parts(bench, parts)
+    _report(bench, counts, HALVINGS if min_accuracy is not None else 1, progress)
     if min_accuracy is not None:
         if bench.judge is None:
             raise InputError("codesign: min_accuracy is measured: give calibration=... or judge=...")
-        return _fastest(bench, counts, min_accuracy, judged_by, final, rivals, progress)
-    return _within(bench, counts, Goal(target_latency, target_energy), judged_by, final, rivals, progress)
+        return _fastest(bench, counts, min_accuracy, judged_by, final, rivals)
+    return _within(bench, counts, Goal(target_latency, target_energy), judged_by, final, rivals)
 
 
 def codesign_front(
@@ -111,10 +115,11 @@ def codesign_front(
     bench, judged_by, final = _bench(model, system, by_energy, layers, calibration, judge, method, seed)
     counts = _parts(bench, parts)
     goals = [Goal(energy=e) for e in target_energies] or [Goal(latency=t) for t in target_latencies]
+    _report(bench, counts, len(goals), progress)
     found, missed = [], []
     for goal in sorted(goals, key=lambda goal: -goal.budget(bench.pricing.system)):
         try:
-            found.append(_within(bench, counts, goal, judged_by, final, rivals, progress))
+            found.append(_within(bench, counts, goal, judged_by, final, rivals))
         except UnmetError as error:
             missed.append(str(error))
     if not found:
@@ -169,6 +174,13 @@ def _parts(bench: Bench, parts: Sequence[int] | None) -> tuple[int, ...]:
     return tuple(dict.fromkeys(parts))
 
 
+def _report(bench: Bench, parts: Sequence[int], budgets: int, progress: Progress | None) -> None:
+    """Have the bench say how far it is."""
+    total = sum(entries(bench.space, count) for count in parts) + budgets * MEASURED
+    if progress is not None:
+        bench.report = lambda: progress(min(bench.pricing.simulated + bench.measured, total), total)
+
+
 def _within(
     bench: Bench,
     parts: Sequence[int],
@@ -176,29 +188,23 @@ def _within(
     called: str,
     final: Teacher | None,
     rivals: bool,
-    progress: Progress | None,
 ) -> Codesigned:
     budget = goal.budget(bench.pricing.system)
-    report = _reporter(bench, progress, f"{_words(goal)}")
     others: list[tuple[str, Proposal]] = []
     if rivals:
         for name, designs in (("uniform", uniform), ("fewest MACs", fewest_macs)):
-            best = _best(bench, designs(bench, parts, budget), report)
+            best = _best(bench, designs(bench, parts, budget))
             if best is not None:
                 others.append((name, best))
-    found = proposed(bench, parts, budget, [(name, rival.design) for name, rival in others], report)
+    found = proposed(bench, parts, budget, others)
     if found.best is None:
         raise UnmetError(f"codesign: no design of {bench.space.graph.name} that was tried meets {_words(goal)}")
     bound = loss_bound(bench, parts, budget, goal.energy is not None)
     return _told(bench, goal, found.best, tuple(found.steps), others, bound, called, final)
 
 
-def _best(bench: Bench, designs: Iterable[Design], report: Callable[[], None]) -> Proposal | None:
-    found = []
-    for design in designs:
-        found.append(judged(bench, design, bench.price(design)))
-        report()
-    return min(found, key=lambda proposal: proposal.rank, default=None)
+def _best(bench: Bench, designs: Iterable[Design]) -> Proposal | None:
+    return min((judged(bench, design) for design in designs), key=lambda proposal: proposal.rank, default=None)
 
 
 def _told(
@@ -235,7 +241,6 @@ def _fastest(
     called: str,
     final: Teacher | None,
     rivals: bool,
-    progress: Progress | None,
 ) -> Codesigned:
     """Budgets between those of the cheapest and of the unpruned design, halved in proportion."""
     system = bench.pricing.system
@@ -245,7 +250,7 @@ def _fastest(
     for _ in range(HALVINGS):
         middle = round((low * high) ** 0.5)
         try:
-            found = _within(bench, parts, Goal(latency=middle / system.clock_hz), called, final, False, progress)
+            found = _within(bench, parts, Goal(latency=middle / system.clock_hz), called, final, False)
         except UnmetError:
             low = middle
             continue
@@ -260,16 +265,8 @@ def _fastest(
         )
     if not rivals:
         return best
-    return _within(bench, parts, Goal(latency=best.best.seconds), called, final, True, progress)
-
-
-def _reporter(bench: Bench, progress: Progress | None, what: str) -> Callable[[], None]:
-    def report() -> None:
-        if progress:
-            progress(what, bench.pricing.simulated + bench.measured)
-
-    return report
+    return _within(bench, parts, Goal(latency=best.best.seconds), called, final, True)
 
 
 def _words(goal: Goal) -> str:
-    return f"{goal.latency:g} s" if goal.latency is not None else f"{goal.energy:g} pJ"
+    return si(goal.latency, "s") if goal.latency is not None else si((goal.energy or 0.0) * 1e-12, "J")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from math import prod
 from typing import TypeVar
 
 import numpy as np
@@ -92,23 +93,20 @@ def price_tables(
     arrangement: Arrangement,
     widths: Sequence[Sequence[int]],
     forms: Sequence[Sequence[Form]],
-    progress: Callable[[int, int], None] | None = None,
+    report: Callable[[], None],
 ) -> list[Prices]:
     """Prices of each layer, (widths read, widths made, forms), or (widths made, forms) where it reads several axes.
 
     Entries whose form does not fit are `UNKNOWN`. Networks are simulated until every other entry is known: all axes of
-    one colour have a width together, so that a network gives an entry for each layer.
+    one colour have a width together, so that a network gives an entry for each layer. `report` is called after each.
     """
     space, parts = pricing.space, arrangement.parts
     colour = _colours(space)
     tables = [np.full(_shape(space, at, widths, forms), UNKNOWN, dtype=np.int64) for at in range(len(space.layers))]
-    most = [max((len(widths[a]) for a in range(len(widths)) if colour[a] == c), default=1) for c in (0, 1)]
-    todo = list(product(range(most[0]), range(most[1]), range(max(map(len, forms)))))
-    for done, (first, second, form) in enumerate(todo, start=1):
+    for first, second, form in product(*map(range, _most(colour, widths, forms))):
         picks = [min((first, second)[colour[a]], len(widths[a]) - 1) for a in range(len(widths))]
         _enter(pricing, arrangement, widths, forms, tables, picks, [min(form, len(one) - 1) for one in forms])
-        if progress:
-            progress(done, len(todo))
+        report()
     # layers that make an axis of the colour that they read: one by one
     for at, table in enumerate(tables):
         for entry in np.argwhere(table == UNKNOWN).tolist():
@@ -123,6 +121,21 @@ def price_tables(
             if space.fits(at, parts, [widths[a][i] for a, i in enumerate(picks)], forms[at][entry[-1]]):
                 _enter(pricing, arrangement, widths, forms, tables, picks, chosen)
     return tables
+
+
+def entries(space: Space, parts: int) -> int:
+    """About how many networks the tables of a space take."""
+    widths = [space.widths(axis, parts) for axis in range(len(space.atoms))]
+    forms = [space.forms(at, parts) for at in range(len(space.layers))]
+    return prod(_most(_colours(space), widths, forms))
+
+
+def _most(
+    colour: Sequence[int], widths: Sequence[Sequence[int]], forms: Sequence[Sequence[Form]]
+) -> tuple[int, int, int]:
+    """The most widths of an axis of each colour, and the most forms of a layer."""
+    first, second = (max((len(w) for w, c in zip(widths, colour, strict=True) if c == of), default=1) for of in (0, 1))
+    return first, second, max(map(len, forms))
 
 
 def _shape(space: Space, at: int, widths: Sequence[Sequence[int]], forms: Sequence[Sequence[Form]]) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ IMPROVED, MEASUREMENTS, ROUND = 2, 24, 8
 
 @dataclass(frozen=True)
 class Proposal:
-    """A design, what the tables say it loses, what it costs, simulated, and what nothing in them loses less than.
+    """A design, what the tables say it loses, and what it costs, simulated.
 
     `quality` is what the judge says of it, None without one.
     """
@@ -27,7 +27,6 @@ class Proposal:
     design: Design
     loss: float
     price: int
-    bound: float
     quality: float | None = None
 
     @property
@@ -73,51 +72,44 @@ def proposals(bench: Bench, parts: Sequence[int], budget: int) -> Iterator[Propo
             found = search(bench.searched(count, forgiven), bench.tables(count), bench.price, budget)
             if found is not None and found.design not in seen:
                 seen.add(found.design)
-                yield judged(bench, found.design, found.price, found.bound)
+                yield judged(bench, found.design)
 
 
-def judged(bench: Bench, design: Design, price: int, bound: float = 0.0) -> Proposal:
+def judged(bench: Bench, design: Design) -> Proposal:
     """A design with all that is known of it."""
     loss = bench.searched(design.parts, 0.0).loss(design)
-    return Proposal(design, loss, price, bound, bench.quality(design) if bench.judge else None)
+    return Proposal(design, loss, bench.price(design), bench.quality(design) if bench.judge else None)
 
 
-def proposed(
-    bench: Bench, parts: Sequence[int], budget: int, others: Sequence[tuple[str, Design]], report: Callable[[], None]
-) -> Trajectory:
+def proposed(bench: Bench, parts: Sequence[int], budget: int, others: Sequence[tuple[str, Proposal]]) -> Trajectory:
     """The best design within a budget that was found, and the way there.
 
-    `others` are designs to start from beside the program's, with what they are called. With a judge, the best ones are
-    changed step by step for as long as the judge likes it better.
+    `others` are designs within the budget to start from beside the program's, with what they are called. With a judge,
+    the best ones are changed step by step for as long as the judge likes it better.
     """
     found = Trajectory()
     starts = []
     for proposal in proposals(bench, parts, budget):
         found.add("program", proposal)
         starts.append(proposal)
-        report()
-    for stage, design in others:
-        price = bench.price(design)
-        if price <= budget:
-            starts.append(judged(bench, design, price))
-            found.add(stage, starts[-1])
-            report()
+    for stage, proposal in others:
+        found.add(stage, proposal)
+        starts.append(proposal)
     if bench.judge:
         for start in sorted(starts, key=lambda proposal: proposal.rank)[:IMPROVED]:
-            _climb(bench, start, budget, found, report)
+            _climb(bench, start, budget, found)
     return found
 
 
-def _climb(bench: Bench, start: Proposal, budget: int, found: Trajectory, report: Callable[[], None]) -> None:
+def _climb(bench: Bench, start: Proposal, budget: int, found: Trajectory) -> None:
     """Change a design for as long as the judge likes it better; what loses least by the tables is measured first."""
     here, left, tried = start, MEASUREMENTS, {start.design}
     while left > 0:
         for design in _promising(bench, here.design, budget, tried):
             tried.add(design)
             left -= 1
-            candidate = judged(bench, design, bench.price(design))
+            candidate = judged(bench, design)
             found.add("measured change", candidate)
-            report()
             if candidate.rank < here.rank:
                 here = candidate
                 break

@@ -22,12 +22,11 @@ Price = Callable[[Design], int]
 
 @dataclass(frozen=True)
 class Found:
-    """A design, what it loses and what it costs; `bound` is what no design of the tables loses less than."""
+    """A design, what it loses and what it costs."""
 
     design: Design
     loss: float
     price: int
-    bound: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,18 +117,16 @@ def search(of: Searched, prices: Sequence[Prices], price: Price, budget: int) ->
     of the integer program is corrected by the difference and solved again; the best design within the budget is then
     improved by changes of a width or a form, or of two, that `price` allows.
     """
-    allowed, best, bound = budget, None, None
+    allowed, best = budget, None
     for _ in range(ROUNDS):
         choosing = of.choosing(prices, allowed)
         choice = least_loss(choosing)
         if choice is None:
             break
-        if bound is None:
-            bound = choosing.loss(choice)
         design = of.design(choice)
         cost = price(design)
         if cost <= budget:
-            candidate = Found(design, of.loss(design), cost, bound)
+            candidate = Found(design, of.loss(design), cost)
             best = candidate if best is None or candidate.loss < best.loss else best
         corrected = budget - (cost - choosing.price(choice))
         if corrected == allowed or (best is not None and cost <= budget and corrected < allowed):
@@ -139,7 +136,7 @@ def search(of: Searched, prices: Sequence[Prices], price: Price, budget: int) ->
         cheap = cheapest(of, prices)
         if cheap is None or price(cheap) > budget:
             return None
-        best = Found(cheap, of.loss(cheap), price(cheap), bound or 0.0)
+        best = Found(cheap, of.loss(cheap), price(cheap))
     return improved(of, best, price, budget)
 
 
@@ -163,7 +160,7 @@ def improved(of: Searched, start: Found, price: Price, budget: int) -> Found:
         for loss, design in better[:TRIED]:
             cost = price(design)
             if cost <= budget:
-                best = Found(design, loss, cost, best.bound)
+                best = Found(design, loss, cost)
                 break
         else:
             return best
