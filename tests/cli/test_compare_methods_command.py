@@ -39,7 +39,7 @@ def test_it_prints_what_python_gives(capsys: Capture, network: str, tmp_path: Pa
     assert "every method at 70.0 % of the unpruned latency on 4 accelerators" in flowing(out)
     assert f"channels-magnitude: {row.setting}." in out
     assert "Left out: lasso, cap, cacp: inputs to choose by are needed" in flowing(out)
-    assert "Left out: trp-channel, trp-spatial: trained weights are needed" in flowing(out)
+    assert "Left out: trp-channel, trp-spatial, codesign: trained weights are needed" in flowing(out)
     assert "faster on 4" not in out  # heads are two lines
     assert "w2" not in out
     assert "Assumptions" in out

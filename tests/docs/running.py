@@ -58,6 +58,12 @@ COMMANDS: dict[str, Instead] = {
         "takes minutes",
         torch=True,
     ),
+    "ppsim codesign mlp_mnist -s tetris --target-latency 1/8,1/16,1/32 --images mnist.npz --json front.json": Instead(
+        "ppsim codesign vgg_mnist -s tetris --target-latency 1/1.1 --images mnist.npz --json front.json "
+        "--layers 'conv2*' -p 8 --no-rivals",
+        "takes many minutes",
+        torch=True,
+    ),
     "ppsim accuracy --data digits --networks small.yaml --train -p 2,4 --seeds 1": Instead(
         None, "trains", torch=True, tolerance=0.1
     ),

@@ -144,6 +144,10 @@ def codesign(
     unpruned = simulate(trained.graph, hardware)
     latencies = _targets("--target-latency", target_latency, "s", unpruned.seconds)
     energies = _targets("--target-energy", target_energy, "J", unpruned.energy_pj * 1e-12, 1e12)
+    if target_energy is not None and "J" in target_energy and unpruned.energy_unit != "pJ":
+        raise InputError(
+            f"--target-energy {target_energy}: the energy table counts in {unpruned.energy_unit}; give shares"
+        )
     data = labelled(trained, images, seed) if images else calibrated(trained, calibration)
     with progress(f"co-design of {trained.graph.name}") as report:
         if min_accuracy is not None:
@@ -189,7 +193,8 @@ def codesign(
     found = {**front.to_dict(), "test_accuracy": measured}
     write_json(json, {**setting, "seed": seed, "min_accuracy": min_accuracy, "unpruned": before, **found})
     console = console_for(json)
-    print_page(console, _page(front, data, measured, unpruned, hardware.clock_hz))
+    print_page(console, _page(front, data, measured, unpruned))
+    console.print()
     for line in _remarks(front, data):
         say(console, line)
     console.print()
@@ -237,32 +242,29 @@ def _targets(option: str, text: str | None, unit: str, unpruned: float, scale: f
     return tuple(found)
 
 
-def _page(
-    front: Front, data: Data, measured: list[dict[str, float | None]], unpruned: Result, clock_hz: float
-) -> Group:
+def _page(front: Front, data: Data, measured: list[dict[str, float | None]], unpruned: Result) -> Group:
     from rich.console import Group
     from rich.text import Text
 
     parts = [
         part
         for one, accuracies in zip(front.designs, measured, strict=True)
-        for part in (_compared(one, data, accuracies, unpruned.seconds, unpruned.energy_pj), Text())
+        for part in (_compared(one, data, accuracies, unpruned), Text())
     ]
     last = front.designs[-1]
-    way = (_way(last, clock_hz), Text()) if len(last.steps) > 1 else ()
+    way = (_way(last, unpruned.energy_unit), Text()) if last.judged_by else ()
     return Group(*parts, *way, _layers(last.best))
 
 
-def _compared(
-    one: Codesigned, data: Data, accuracies: dict[str, float | None], seconds: float, energy_pj: float
-) -> Group:
+def _compared(one: Codesigned, data: Data, accuracies: dict[str, float | None], unpruned: Result) -> Group:
+    from ppsim.analysis.quantities import energy as amount
     from ppsim.analysis.quantities import percent, si, times
     from ppsim.cli.layout import table, titled
 
     goal = (
         f"A latency of at most {si(one.goal_latency, 's')}"
         if one.goal_latency is not None
-        else f"An energy of at most {si((one.goal_energy_pj or 0.0) * 1e-12, 'J')}"
+        else f"An energy of at most {amount(one.goal_energy_pj or 0.0, unpruned.energy_unit)}"
     )
     heads = ["", "parts", "latency", "speedup", "energy", "MACs", "loss"]
     if one.judged_by:
@@ -275,8 +277,8 @@ def _compared(
             row.name,
             str(row.parts),
             si(row.seconds, "s"),
-            times(seconds / row.seconds),
-            f"{times(energy_pj / row.energy_pj)} less",
+            times(unpruned.seconds / row.seconds),
+            f"{times(unpruned.energy_pj / row.energy_pj)} less",
             si(row.macs, "MAC"),
             f"{row.loss:.3f}",
         ]
@@ -289,25 +291,26 @@ def _compared(
     return titled(goal, table(heads, rows))
 
 
-def _way(one: Codesigned, clock_hz: float) -> Group:
+def _way(one: Codesigned, energy_unit: str) -> Group:
     """The designs that were the best so far; prices are in cycles, or in thousandths of a pJ."""
-    from ppsim.analysis.quantities import percent, si
+    from ppsim.analysis.quantities import energy as amount
+    from ppsim.analysis.quantities import percent
     from ppsim.cli.layout import table, titled
 
-    priced, unit, each = ("energy", "J", 1e-15) if one.goal_latency is None else ("latency", "s", 1 / clock_hz)
+    by_energy = one.goal_latency is None
     rows = [
         (
             f"{number} of {len(one.steps)}",
             step.stage,
             str(step.parts),
-            si(step.price * each, unit),
+            amount(step.price / 1000, energy_unit) if by_energy else f"{step.price:,}",
             f"{step.loss:.3f}",
             "" if step.quality is None else percent(step.quality),
         )
         for number, step in enumerate(one.steps, start=1)
         if step.best
     ]
-    heads = ("design", "from", "parts", priced, "loss", one.judged_by or "")
+    heads = ("design", "from", "parts", "energy" if by_energy else "cycles", "loss", one.judged_by or "")
     return titled("The best so far, of the designs that were tried", table(heads, rows, left=(0, 1)))
 
 

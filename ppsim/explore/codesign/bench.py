@@ -35,12 +35,12 @@ class Bench:
     teacher: Teacher | None = None
     judge: Judge | None = None
     measured: int = 0
+    qualities: dict[Design, float] = field(default_factory=dict)
     report: Callable[[], None] = lambda: None
     _arrangements: dict[int, Arrangement] = field(default_factory=dict)
     _losses: dict[int, Losses] = field(default_factory=dict)
     _searched: dict[tuple[int, float], Searched] = field(default_factory=dict)
     _prices: dict[int, list[Prices]] = field(default_factory=dict)
-    _judged: dict[Design, float] = field(default_factory=dict)
 
     @property
     def space(self) -> Space:
@@ -82,8 +82,8 @@ class Bench:
     def quality(self, design: Design) -> float:
         """How good a design is once it is fitted, as the judge says."""
         assert self.judge is not None
-        if design not in self._judged:
+        if design not in self.qualities:
             self.measured += 1
-            self._judged[design] = self.judge(self.realised(design, self.teacher).model)
+            self.qualities[design] = self.judge(self.realised(design, self.teacher).model)
             self.report()
-        return self._judged[design]
+        return self.qualities[design]

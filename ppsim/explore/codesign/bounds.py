@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from ppsim.explore.codesign.bench import Bench
-from ppsim.explore.codesign.choosing import least_loss
+from ppsim.explore.codesign.choosing import lowest_loss
 from ppsim.explore.codesign.space import Form, Space
 from ppsim.explore.cost.pricing import cost_of
 
@@ -31,9 +31,7 @@ def _of_parts(bench: Bench, parts: int, budget: int, energy: bool) -> float:
     best = 0.0
     for mac_floor, weight_floor in _energies(bench) if energy else _times(bench):
         prices = of.priced(partial(_floor, space, parts, mac_floor, weight_floor))
-        choosing = of.choosing(prices, budget * FINE)
-        choice = least_loss(choosing)
-        best = max(best, float("inf") if choice is None else choosing.loss(choice))
+        best = max(best, lowest_loss(of.choosing(prices, budget * FINE)))
     return best
 
 

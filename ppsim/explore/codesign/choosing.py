@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import prod
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
 from scipy.sparse import csr_array
 
 Losses = npt.NDArray[np.float64]
@@ -23,6 +22,8 @@ Prices = npt.NDArray[np.int64]
 SCALE = 1e4
 #: times a solution that is over the budget by the solver's tolerance is cut off and the program solved again
 MOST_CUTS = 20
+#: the solver's word for a program without a solution
+INFEASIBLE = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +79,14 @@ def least_loss(choosing: Choosing, seconds: float = 60.0) -> tuple[int, ...] | N
     return None
 
 
+def lowest_loss(choosing: Choosing, seconds: float = 60.0) -> float:
+    """What no choice within the budget loses less than: the program's bound, `inf` where there is no choice.
+
+    It is the loss of the best choice but for the solver's tolerance, or less where `seconds` did not do to find it.
+    """
+    return _Program(choosing).bound(seconds)
+
+
 class _Program:
     """The integer program of a problem, with choices cut off that the solver's tolerance lets through."""
 
@@ -123,6 +132,21 @@ class _Program:
 
     def solve(self, seconds: float) -> tuple[int, ...] | None:
         """The best choice that is left, or None."""
+        found = self._run(seconds)
+        if found.x is None:
+            return None
+        options = self.choosing.options
+        return tuple(int(np.argmax(found.x[self.first[v] : self.first[v] + n])) for v, n in enumerate(options))
+
+    def bound(self, seconds: float) -> float:
+        """What nothing that is left loses less than."""
+        found = self._run(seconds)
+        if found.status == INFEASIBLE:
+            return float("inf")
+        # losses are not negative
+        return max(0.0, float(found.mip_dual_bound)) if found.mip_dual_bound is not None else 0.0
+
+    def _run(self, seconds: float) -> OptimizeResult:
         count = len(self.losses)
         scale = SCALE / max(1, abs(self.choosing.budget))
         spent = {column: price * scale for column, price in enumerate(self.prices) if price}
@@ -135,19 +159,10 @@ class _Program:
         # entries follow from the options: these alone need to be whole
         whole = np.zeros(count)
         whole[: self.first[-1]] = 1
-        found = milp(
+        return milp(
             self.losses,
             integrality=whole,
             bounds=Bounds(0, upper),
             constraints=LinearConstraint(matrix, [row[1] for row in rows], [row[2] for row in rows]),
             options={"mip_rel_gap": 0.0, "time_limit": seconds},
         )
-        if found.x is None:
-            return None
-        options = self.choosing.options
-        return tuple(int(np.argmax(found.x[self.first[v] : self.first[v] + n])) for v, n in enumerate(options))
-
-
-def choices(choosing: Choosing) -> int:
-    """How many choices there are."""
-    return prod(choosing.options)

@@ -14,37 +14,40 @@ from ppsim.explore.codesign.space import WHOLE, Design, Form, Space
 STEPS = 64
 #: halvings of the budget of multiply-accumulates
 HALVINGS = 10
-RIVALS = ("uniform", "fewest MACs")
 
 
 def uniform(bench: Bench, parts: Sequence[int], budget: int) -> Iterator[Design]:
-    """For each number of parts, every layer cut that can be, and the widest share for all axes within the budget."""
-    for count in parts:
+    """The widest share for all axes within the budget, every layer cut that can be, by number of parts, or none."""
+    for count, form in (*((count, Form("parts")) for count in parts), (parts[0], WHOLE)):
         for step in range(STEPS, 0, -1):
-            design = alike(bench.space, count, step / STEPS)
+            design = alike(bench.space, count, step / STEPS, form)
             if bench.price(design) <= budget:
                 yield design
                 break
 
 
-def alike(space: Space, parts: int, share: float) -> Design:
-    """All axes of a share of their atoms, in whole multiples of the parts, and every layer cut that can be.
+def alike(space: Space, parts: int, share: float, form: Form) -> Design:
+    """All axes of a share of their atoms, and all layers of a form, as far as they can have it.
 
-    Layers that make the network's results are split by their inputs, as partition pruning of a classifier.
+    Layers that are cut have whole multiples of the parts; those that make the network's results are split by their
+    inputs, as partition pruning of a classifier.
     """
     widths = []
     for axis, atoms in enumerate(space.atoms):
-        wide = max(1, round(atoms * share))
-        if space.narrowable[axis]:
-            widths.append(min(atoms, max(parts, round(wide / parts) * parts) if wide >= parts else wide))
-        else:
-            widths.append(atoms)
-    forms = []
-    for at, ends in enumerate(space.ends):
-        wanted = [Form("parts")] if space.narrowable[ends.makes] else []
-        fitting = (form for form in (*wanted, Form("sums")) if form in space.forms(at, parts))
-        forms.append(next((form for form in fitting if space.fits(at, parts, widths, form)), WHOLE))
-    return Design(parts, tuple(widths), tuple(forms))
+        wide = max(1, round(atoms * share)) if space.narrowable[axis] else atoms
+        if form != WHOLE and space.narrowable[axis] and wide >= parts:
+            wide = min(atoms, max(parts, round(wide / parts) * parts))
+        widths.append(wide)
+    return Design(parts, tuple(widths), tuple(_form(space, at, parts, widths, form) for at in range(len(space.layers))))
+
+
+def _form(space: Space, at: int, parts: int, widths: Sequence[int], form: Form) -> Form:
+    """The form itself of a layer that can have it, else split by inputs, else whole."""
+    if form == WHOLE:
+        return WHOLE
+    wanted = (form, Form("sums")) if space.narrowable[space.ends[at].makes] else (Form("sums"),)
+    fitting = (one for one in wanted if one in space.forms(at, parts) and space.fits(at, parts, widths, one))
+    return next(fitting, WHOLE)
 
 
 def fewest_macs(bench: Bench, parts: Sequence[int], budget: int) -> Iterator[Design]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ppsim.explore.codesign.choosing import Choosing, Table, every_choice, least_loss
+from ppsim.explore.codesign.choosing import Choosing, Table, every_choice, least_loss, lowest_loss
 
 
 @st.composite
@@ -36,6 +36,7 @@ def test_the_program_equals_brute_force(choosing: Choosing) -> None:
     if best is not None and found is not None:
         assert choosing.price(found) <= choosing.budget
         assert choosing.loss(found) == pytest.approx(choosing.loss(best), abs=1e-6)
+        assert lowest_loss(choosing) <= choosing.loss(best) + 1e-6
 
 
 def test_a_budget_met_to_the_last_unit_and_missed_by_one() -> None:

@@ -122,6 +122,7 @@ def test_energy_is_a_budget_too(model: Model, system: ppsim.System) -> None:
 def test_the_fastest_of_an_accuracy_has_it_and_is_faster_than_the_whole(model: Model, system: ppsim.System) -> None:
     found: Codesigned = codesign(model, system, min_accuracy=0.9, parts=(4,), calibration=inputs(400, 96), rivals=False)
     assert found.best.quality >= 0.9
+    assert found.best.cycles == min(step.price for step in found.steps if step.quality >= 0.9)
     assert found.best.seconds < ppsim.simulate(model.graph, system).seconds
 
 
