@@ -1,10 +1,13 @@
-"""What tests of the command line share: a console of the usual width, and a small network."""
+"""What tests of the command line share: a console of the usual width, small networks here and as in tests/pruning."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "pruning"))
 
 NETWORK = """
 format: ppsim-workload/1

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import Capture, flowing, numbers, read, refused, row_of, succeed, widest
+from models import perceptron
 
 import ppsim
 from ppsim.explore.codesign import proposing, space
-from tests.pruning.models import perceptron
 
 #: options that make it quick
 QUICK = ("-s", "tetris", "-n", "4", "-p", "4")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from models import perceptron
 
 import ppsim
 from ppsim.errors import InputError
@@ -14,7 +15,6 @@ from ppsim.explore.codesign.codesign import codesign, codesign_front
 from ppsim.explore.codesign.report import Codesigned, Front
 from ppsim.pruning.masks import masked, masks_of
 from ppsim.workload.model import Model
-from tests.pruning.models import perceptron
 
 
 def inputs(count: int, units: int) -> np.ndarray:

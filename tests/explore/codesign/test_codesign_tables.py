@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from models import branches, perceptron
 
 import ppsim
 from ppsim.explore.codesign.bench import Bench
@@ -17,7 +18,6 @@ from ppsim.explore.codesign.space import WHOLE, Design, Form, space_of
 from ppsim.pruning.compensation import compensate
 from ppsim.workload.evaluation import outputs_of
 from ppsim.workload.model import Model
-from tests.pruning.models import branches, perceptron
 
 
 @pytest.fixture(scope="module")
