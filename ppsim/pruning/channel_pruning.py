@@ -176,8 +176,7 @@ class _Pruned:
         )
 
     def _block(self, name: str) -> Block:
-        weight = self.model.weight(name)
-        return Block.of(np.arange(len(weight)), np.arange(weight[0].size))
+        return Block.whole(self.model.weight(name))
 
     def _rows(self, name: str) -> Iterator[tuple[Rows, Rows]]:
         """What a layer reads now, and what of its outputs it should make."""

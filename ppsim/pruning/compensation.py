@@ -38,14 +38,14 @@ def compensate(
     order = [layer.name for layer in net.graph.layers if layer.name in net.layers]
     for done, name in enumerate(order, start=1):
         rows = paired_rows(model, pruned, name, calibration)
-        pruned = pruned.with_tensors({name: fitted(pruned.tensors[name], rows, _blocks(net, name), ridge)})
+        pruned = pruned.with_tensors({name: fitted(pruned.tensors[name], rows, blocks_of(net, name), ridge)})
         if progress:
             progress(done, len(order))
     return pruned
 
 
-def _blocks(net: PartitionedGraph, name: str) -> list[Block]:
-    """What each output part is fitted from."""
+def blocks_of(net: PartitionedGraph, name: str) -> list[Block]:
+    """What each output part of a layer that is cut is fitted from."""
     layer, taps = net.layers[name], net.taps(name)
     mask, out_parts = mask_of(layer), layer.part_of("out")
     found = []

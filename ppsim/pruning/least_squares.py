@@ -52,10 +52,21 @@ class Block:
         size = len(columns)
         return cls(outputs, columns, np.zeros((size, size)), np.zeros((size, len(outputs))))
 
+    @classmethod
+    def whole(cls, weight: Array) -> Block:
+        """All outputs and all columns of weights (outputs, inputs, kernel ...)."""
+        return cls.of(np.arange(len(weight)), np.arange(weight[0].size))
+
     def about_means(self, sums: Sums) -> tuple[Matrix, Matrix]:
         """`gram` and `cross` of what deviates from the means."""
         own, lack = sums.mean_in[self.columns], sums.mean_out[self.outputs]
         return self.gram - sums.count * np.outer(own, own), self.cross - sums.count * np.outer(own, lack)
+
+    def damped(self, sums: Sums) -> tuple[Matrix, Matrix]:
+        """The same with the ridge on the diagonal: what is solved for the change of weights."""
+        system, cross = self.about_means(sums)
+        system[np.diag_indices_from(system)] += sums.damping
+        return system, cross
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,10 +127,15 @@ def fitted(
     sums = summed(tensors, rows, blocks, ridge)
     change = np.zeros(weight.shape)
     for block in blocks:
-        system, cross = block.about_means(sums)
-        system[np.diag_indices_from(system)] += sums.damping
+        system, cross = block.damped(sums)
         change[np.ix_(block.outputs, block.columns)] = np.linalg.solve(system, cross).T
-    new: dict[str, Array] = {"weight": (weight + change).reshape(tensors["weight"].shape).astype(np.float32)}
+    return changed(tensors, sums, change)
+
+
+def changed(tensors: Tensors, sums: Sums, change: Matrix) -> dict[str, Array]:
+    """New weights and bias of a layer, from what its weights change by, (outputs, columns)."""
+    weight = np.asarray(tensors["weight"], dtype=np.float32)
+    new: dict[str, Array] = {"weight": (weight + change.reshape(weight.shape)).astype(np.float32)}
     if "bias" in tensors:
         bias = np.asarray(tensors["bias"], dtype=np.float32)
         new["bias"] = (bias + sums.mean_out - change @ (sums.mean_in + sums.shift)).astype(np.float32)

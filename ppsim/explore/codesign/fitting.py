@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ppsim.pruning.activations import Rows, by_unit
+from ppsim.pruning.compensation import blocks_of
 from ppsim.pruning.gathering import Order
-from ppsim.pruning.least_squares import RIDGE, Block, Matrix, summed
-from ppsim.pruning.masks import mask_of
+from ppsim.pruning.least_squares import RIDGE, Block, Matrix, changed, summed
 from ppsim.workload.evaluation import evaluator
 from ppsim.workload.graph import INPUT, LayerGraph
 from ppsim.workload.layers import Conv
@@ -100,22 +100,18 @@ def fitted_layer(
     """
     tensors = left.tensors[name]
     weight = np.asarray(tensors["weight"], dtype=np.float64).reshape(len(tensors["weight"]), -1)
-    blocks = blocks_of(cut, name, weight)
+    blocks = blocks_of(cut, name) if name in cut.layers else [Block.whole(weight)]
     rank = cut.layers[name].rank if name in cut.layers else None
     change = np.zeros(weight.shape)
     sums = summed(tensors, teacher.rows(left, name, units), blocks, RIDGE)
     for block in blocks:
-        system, cross = block.about_means(sums)
-        system[np.diag_indices_from(system)] += sums.damping
+        system, cross = block.damped(sums)
         own = weight[np.ix_(block.outputs, block.columns)]
         best = own + np.linalg.solve(system, cross).T
         if rank is not None:
             best = of_rank(best, system, rank)
         change[np.ix_(block.outputs, block.columns)] = best - own
-    new: dict[str, Array] = {"weight": (weight + change).reshape(tensors["weight"].shape).astype(np.float32)}
-    if "bias" in tensors:
-        new["bias"] = (tensors["bias"] + sums.mean_out - change @ (sums.mean_in + sums.shift)).astype(np.float32)
-    return new
+    return changed(tensors, sums, change)
 
 
 def of_rank(weight: Matrix, gram: Matrix, rank: int) -> Matrix:
@@ -128,18 +124,3 @@ def of_rank(weight: Matrix, gram: Matrix, rank: int) -> Matrix:
     _, axes = np.linalg.eigh(weight @ gram @ weight.T)
     principal = axes[:, -rank:]
     return np.asarray(principal @ (principal.T @ weight))
-
-
-def blocks_of(cut: PartitionedGraph, name: str, weight: Matrix) -> list[Block]:
-    """The parts of a layer; one that is not cut is one part."""
-    if name not in cut.layers:
-        return [Block.of(np.arange(len(weight)), np.arange(weight.shape[1]))]
-    layer, taps = cut.layers[name], cut.taps(name)
-    mask, out_parts = mask_of(layer), layer.part_of("out")
-    found = []
-    for part in range(len(layer.out_sizes)):
-        outputs = np.flatnonzero(out_parts == part)
-        if len(outputs):
-            kept = np.flatnonzero(mask[outputs[0]])
-            found.append(Block.of(outputs, (kept[:, None] * taps + np.arange(taps)).reshape(-1)))
-    return found

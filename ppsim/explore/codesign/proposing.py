@@ -54,14 +54,13 @@ class Trajectory:
         self.steps: list[Step] = []
         self.best: Proposal | None = None
 
-    def add(self, stage: str, proposal: Proposal) -> bool:
-        """Enter a design; whether it is the best so far."""
+    def add(self, stage: str, proposal: Proposal) -> None:
+        """Enter a design."""
         better = self.best is None or proposal.rank < self.best.rank
         if better:
             self.best = proposal
         design = proposal.design
         self.steps.append(Step(stage, design.parts, proposal.price, proposal.loss, proposal.quality, better))
-        return better
 
 
 def proposals(bench: Bench, parts: Sequence[int], budget: int) -> Iterator[Proposal]:

@@ -8,9 +8,10 @@ import numpy as np
 
 from ppsim.explore.codesign.arrangement import Arrangement
 from ppsim.explore.codesign.building import built, samples
-from ppsim.explore.codesign.fitting import Teacher, blocks_of, fitted_layer, of_rank
+from ppsim.explore.codesign.fitting import Teacher, fitted_layer, of_rank
 from ppsim.explore.codesign.space import Design, Space
 from ppsim.pruning.block_order import in_block_order
+from ppsim.pruning.compensation import blocks_of
 from ppsim.pruning.gathering import reads_all
 from ppsim.pruning.masks import masked, masks_of
 from ppsim.pruning.narrowing import kept_units, narrowed_model
@@ -67,7 +68,7 @@ def _of_its_rank(left: Model, cut: PartitionedGraph, name: str) -> Array:
     if rank is None:
         return weight
     flat = weight.reshape(len(weight), -1).astype(np.float64)
-    for block in blocks_of(cut, name, flat):
+    for block in blocks_of(cut, name):
         place = np.ix_(block.outputs, block.columns)
         flat[place] = of_rank(flat[place], np.eye(len(block.columns)), rank)
     return flat.reshape(weight.shape).astype(np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cho_factor, cho_solve
 
-from ppsim.pruning.least_squares import RIDGE, Block, fitted, paired_rows, summed
+from ppsim.pruning.least_squares import RIDGE, Block, changed, fitted, paired_rows, summed
 from ppsim.workload.model import Array, Model
 
 #: (outputs, inputs, kernel ...): whether a weight stays
@@ -21,8 +21,7 @@ def fitted_layers(whole: Model, pruned: Model, names: Sequence[str], inputs: Arr
     `inputs` are those of the network, (N, ...); layers have as many outputs in both.
     """
     for name in names:
-        weight = pruned.weight(name)
-        block = Block.of(np.arange(len(weight)), np.arange(weight[0].size))
+        block = Block.whole(pruned.weight(name))
         rows = paired_rows(whole, pruned, name, inputs)
         pruned = pruned.with_tensors({name: fitted(pruned.tensors[name], rows, [block], RIDGE)})
     return pruned
@@ -39,18 +38,13 @@ def _fitted_rows(whole: Model, pruned: Model, name: str, support: Support, input
     tensors = pruned.tensors[name]
     weight = pruned.weight(name)
     flat, stay = weight.reshape(len(weight), -1), support.reshape(len(weight), -1)
-    block = Block.of(np.arange(len(flat)), np.arange(flat.shape[1]))
+    block = Block.whole(flat)
     sums = summed(tensors, paired_rows(whole, pruned, name, inputs), [block], RIDGE)
-    gram, cross = block.about_means(sums)
-    gram[np.diag_indices_from(gram)] += sums.damping
+    gram, cross = block.damped(sums)
     change = np.zeros(flat.shape)
     for output, row in enumerate(stay):
         columns = np.flatnonzero(row)
         if len(columns):
             factor = cho_factor(gram[np.ix_(columns, columns)], overwrite_a=True, check_finite=False)
             change[output, columns] = cho_solve(factor, cross[columns, output], check_finite=False)
-    new: dict[str, Array] = {"weight": (flat + change).reshape(weight.shape).astype(np.float32)}
-    if "bias" in tensors:
-        bias = np.asarray(tensors["bias"], dtype=np.float32)
-        new["bias"] = (bias + sums.mean_out - change @ (sums.mean_in + sums.shift)).astype(np.float32)
-    return new
+    return changed(tensors, sums, change)
