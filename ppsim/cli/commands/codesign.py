@@ -332,7 +332,8 @@ def _layers(best: Chosen) -> Group:
         for layer in best.layers
     ]
     heads = ("layer", "inputs", "outputs", "form", "rank", "cycles", "of all", "loss")
-    return titled(f"The design that was written, in {best.parts} parts", table(heads, rows, left=(0, 3)))
+    title = f"The design that was written, in {best.parts} parts ({best.method})"
+    return titled(title, table(heads, rows, left=(0, 3)))
 
 
 def _remarks(front: Front, data: Data) -> Iterator[str]:

@@ -42,13 +42,13 @@ def contiguous(space: Space, parts: int) -> Arrangement:
 
 
 def in_turn(part: Atoms, order: Sequence[int] | Atoms, parts: int) -> Atoms:
-    """Atoms in an order that takes one of each part in turn, each part's as `order` has them."""
+    """Atoms by turns: the first one of each part, as `order` has them, then the second ones, and so on."""
     order = np.asarray(order, dtype=np.int64)
-    place = np.empty(len(order), dtype=np.int64)
+    turn = np.empty(len(order), dtype=np.int64)
     for p in range(parts):
         own = order[part[order] == p]
-        place[own] = np.arange(len(own))
-    return np.lexsort((part, place))
+        turn[own] = np.arange(len(own))
+    return np.asarray(order[np.argsort(turn[order], kind="stable")])
 
 
 def arranged(

@@ -37,8 +37,8 @@ class Bench:
     measured: int = 0
     qualities: dict[Design, float] = field(default_factory=dict)
     report: Callable[[], None] = lambda: None
-    _arrangements: dict[int, Arrangement] = field(default_factory=dict)
-    _losses: dict[int, Losses] = field(default_factory=dict)
+    _arrangements: dict[tuple[int, str], Arrangement] = field(default_factory=dict)
+    _losses: dict[tuple[int, str], Losses] = field(default_factory=dict)
     _searched: dict[tuple[int, float], Searched] = field(default_factory=dict)
     _prices: dict[int, list[Prices]] = field(default_factory=dict)
 
@@ -47,19 +47,25 @@ class Bench:
         """What is chosen among."""
         return self.known.space
 
-    def arrangement(self, parts: int) -> Arrangement:
-        """Which part each atom is in, as weights say."""
-        if parts not in self._arrangements:
-            self._arrangements[parts] = arrangement_of(self.known, parts, self.method, self.seed)
-        return self._arrangements[parts]
+    def arrangement(self, parts: int, method: str | None = None) -> Arrangement:
+        """Which part each atom is in, as a method says; None: the bench's."""
+        key = (parts, method or self.method)
+        if key not in self._arrangements:
+            self._arrangements[key] = arrangement_of(self.known, *key, self.seed)
+        return self._arrangements[key]
+
+    def losses(self, parts: int, method: str | None = None) -> Losses:
+        """What layers lose in an arrangement."""
+        key = (parts, method or self.method)
+        if key not in self._losses:
+            self._losses[key] = Losses(self.known, self.arrangement(*key))
+        return self._losses[key]
 
     def searched(self, parts: int, forgiven: float) -> Searched:
         """What may be chosen, with its losses."""
         key = (parts, forgiven)
         if key not in self._searched:
-            if parts not in self._losses:
-                self._losses[parts] = Losses(self.known, self.arrangement(parts))
-            self._searched[key] = searched(self._losses[parts].forgiving(forgiven))
+            self._searched[key] = searched(self.losses(parts).forgiving(forgiven))
         return self._searched[key]
 
     def tables(self, parts: int) -> list[Prices]:
@@ -73,11 +79,12 @@ class Bench:
 
     def price(self, design: Design) -> int:
         """What a design costs, simulated."""
-        return self.pricing.price(design, self.arrangement(design.parts))
+        return self.pricing.price(design, self.arrangement(design.parts, design.method))
 
     def realised(self, design: Design, teacher: Teacher | None) -> Realised:
         """A design with trained numbers."""
-        return realised(self.known.model, self.space, design, self.arrangement(design.parts), teacher)
+        arrangement = self.arrangement(design.parts, design.method)
+        return realised(self.known.model, self.space, design, arrangement, teacher)
 
     def quality(self, design: Design) -> float:
         """How good a design is once it is fitted, as the judge says."""

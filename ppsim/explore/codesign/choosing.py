@@ -7,7 +7,10 @@ knapsack whose items share variables. `least_loss` solves it exactly as an integ
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 
@@ -159,10 +162,26 @@ class _Program:
         # entries follow from the options: these alone need to be whole
         whole = np.zeros(count)
         whole[: self.first[-1]] = 1
-        return milp(
-            self.losses,
-            integrality=whole,
-            bounds=Bounds(0, upper),
-            constraints=LinearConstraint(matrix, [row[1] for row in rows], [row[2] for row in rows]),
-            options={"mip_rel_gap": 0.0, "time_limit": seconds},
-        )
+        with _without_output():
+            return milp(
+                self.losses,
+                integrality=whole,
+                bounds=Bounds(0, upper),
+                constraints=LinearConstraint(matrix, [row[1] for row in rows], [row[2] for row in rows]),
+                options={"mip_rel_gap": 0.0, "time_limit": seconds},
+            )
+
+
+@contextmanager
+def _without_output() -> Iterator[None]:
+    """Nothing reaches the process's standard output: HiGHS prints a line there now and then, told to or not."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,7 +74,8 @@ def codesign(
     do: `judge` says how good a fitted Model is, more is better; None: how often the largest output is that of the whole
     network, on calibration inputs held back. Without them, the search goes by the weights alone. `rivals` are what it
     is held against: uniform pruning and the fewest multiply-accumulates, at the same budget. `method` puts units into
-    parts, as in `ppsim.partition`. The same arguments give the same design.
+    parts, as in `ppsim.partition`; the best designs that are measured are tried with all other methods' parts too. The
+    same arguments give the same design.
 
     Raises InputError unless one target is given, for one that nothing meets, or for arguments that do not fit.
     """
@@ -88,7 +89,7 @@ def codesign(
         if bench.judge is None:
             raise InputError("codesign: min_accuracy is measured: give calibration=... or judge=...")
         return _fastest(bench, counts, min_accuracy, judged_by, final, rivals)
-    return _within(bench, counts, Goal(target_latency, target_energy), judged_by, final, rivals)
+    return _within(bench, counts, Goal(target_latency, target_energy), judged_by, final, rivals, {})
 
 
 def codesign_front(
@@ -107,7 +108,8 @@ def codesign_front(
 ) -> Front:
     """`codesign` for several budgets, all latencies (s) or all energies (pJ), with what they have in common done once.
 
-    Budgets that nothing meets are left out, and named. Raises InputError as `codesign` does.
+    Tighter budgets come first: what is found for one is a start for the next. Budgets that nothing meets are left out,
+    and named. Raises InputError as `codesign` does.
     """
     if bool(target_latencies) == bool(target_energies):
         raise InputError("codesign: give target_latencies or target_energies")
@@ -116,12 +118,12 @@ def codesign_front(
     counts = _parts(bench, parts)
     goals = [Goal(energy=e) for e in target_energies] or [Goal(latency=t) for t in target_latencies]
     _report(bench, counts, len(goals), progress)
-    found, missed = [], []
-    for goal in sorted(goals, key=lambda goal: -goal.budget(bench.pricing.system)):
+    found, missed, tighter = list[Codesigned](), list[str](), dict[str, Proposal]()
+    for goal in sorted(goals, key=lambda goal: goal.budget(bench.pricing.system)):
         try:
-            found.append(_within(bench, counts, goal, judged_by, final, rivals))
+            found.insert(0, _within(bench, counts, goal, judged_by, final, rivals, tighter))
         except UnmetError as error:
-            missed.append(str(error))
+            missed.insert(0, str(error))
     if not found:
         raise InputError(missed[0])
     return Front(tuple(found), tuple(missed))
@@ -188,27 +190,30 @@ def _within(
     called: str,
     final: Teacher | None,
     rivals: bool,
+    tighter: dict[str, Proposal],
 ) -> Codesigned:
+    """The best design for a goal; `tighter` holds, by name, those of the last budget, which this one allows too."""
     budget = goal.budget(bench.pricing.system)
-    others = _rivals(bench, parts, budget) if rivals else []
-    found = proposed(bench, parts, budget, others)
+    others = _rivals(bench, parts, budget, tighter) if rivals else []
+    starts = [("tighter budget", tighter["co-design"])] if "co-design" in tighter else []
+    found = proposed(bench, parts, budget, [*others, *starts])
     if found.best is None:
         raise UnmetError(f"codesign: no design of {bench.space.graph.name} that was tried meets {_words(goal)}")
+    tighter |= {**dict(others), "co-design": found.best}
     bound = loss_bound(bench, parts, budget, goal.energy is not None)
     return _told(bench, goal, found.best, tuple(found.steps), others, bound, called, final)
 
 
-def _rivals(bench: Bench, parts: Sequence[int], budget: int) -> list[tuple[str, Proposal]]:
+def _rivals(
+    bench: Bench, parts: Sequence[int], budget: int, tighter: Mapping[str, Proposal]
+) -> list[tuple[str, Proposal]]:
     found = []
     for name, designs in (("uniform", uniform), ("fewest MACs", fewest_macs)):
-        best = _best(bench, designs(bench, parts, budget))
-        if best is not None:
-            found.append((name, best))
+        proposals = [judged(bench, design) for design in designs(bench, parts, budget)]
+        proposals += [tighter[name]] if name in tighter else []
+        if proposals:
+            found.append((name, min(proposals, key=lambda proposal: proposal.rank)))
     return found
-
-
-def _best(bench: Bench, designs: Iterable[Design]) -> Proposal | None:
-    return min((judged(bench, design) for design in designs), key=lambda proposal: proposal.rank, default=None)
 
 
 def _told(
@@ -264,7 +269,7 @@ def _fastest(
             "give more calibration inputs"
         )
     budget, goal = bench.price(best), Goal(latency=bench.price(best) / system.clock_hz)
-    others = _rivals(bench, parts, budget) if rivals else []
+    others = _rivals(bench, parts, budget, {}) if rivals else []
     bound = loss_bound(bench, parts, budget, False)
     return _told(bench, goal, judged(bench, best), tuple(steps), others, bound, called, final)
 

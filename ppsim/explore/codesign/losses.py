@@ -18,7 +18,7 @@ from scipy.linalg import solve_triangular
 
 from ppsim.explore.codesign.arrangement import Arrangement, Atoms
 from ppsim.explore.codesign.knowledge import Known, Matrix
-from ppsim.explore.codesign.space import WHOLE, Form
+from ppsim.explore.codesign.space import WHOLE, Design, Form
 
 #: the most that a layer may lose: what is left is never quite nothing
 MOST = 1 - 1e-6
@@ -55,6 +55,10 @@ class Losses:
         if form.cut != "parts" and rank is None:
             return whole
         return whole + (1 - self.forgiven) * (self._logarithm(layer, width, form, rank) - whole)
+
+    def total(self, design: Design) -> float:
+        """Losses of all layers added up."""
+        return sum(self.loss(at, design.widths, form) for at, form in enumerate(design.forms))
 
     def _logarithm(self, layer: int, width: int, form: Form, rank: int | None) -> float:
         key = (layer, width, form.cut == "parts", form.others)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ppsim.explore.codesign.bench import Bench
 from ppsim.explore.codesign.searching import changes, search
 from ppsim.explore.codesign.space import Design
+from ppsim.pruning.methods import METHODS
 
 #: shares of what forms lose that proposals leave out: what later layers make up for differs from network to network
 FORGIVEN = (0.0, 0.7, 0.9, 0.97)
@@ -76,7 +77,7 @@ def proposals(bench: Bench, parts: Sequence[int], budget: int) -> Iterator[Propo
 
 def judged(bench: Bench, design: Design) -> Proposal:
     """A design with all that is known of it."""
-    loss = bench.searched(design.parts, 0.0).loss(design)
+    loss = bench.losses(design.parts, design.method).total(design)
     return Proposal(design, loss, bench.price(design), bench.quality(design) if bench.judge else None)
 
 
@@ -84,7 +85,7 @@ def proposed(bench: Bench, parts: Sequence[int], budget: int, others: Sequence[t
     """The best design within a budget that was found, and the way there.
 
     `others` are designs within the budget to start from beside the program's, with what they are called. With a judge,
-    the best ones are changed step by step for as long as the judge likes it better.
+    the best ones are put into parts by all methods, and changed step by step for as long as the judge likes it better.
     """
     found = Trajectory()
     starts = []
@@ -95,9 +96,27 @@ def proposed(bench: Bench, parts: Sequence[int], budget: int, others: Sequence[t
         found.add(stage, proposal)
         starts.append(proposal)
     if bench.judge:
-        for start in sorted(starts, key=lambda proposal: proposal.rank)[:IMPROVED]:
+        for start in sorted(starts, key=_rank)[:IMPROVED]:
+            starts += _reassigned(bench, start, budget, found)
+        for start in sorted(starts, key=_rank)[:IMPROVED]:
             _climb(bench, start, budget, found)
+        if found.best is not None:
+            _reassigned(bench, found.best, budget, found)
     return found
+
+
+def _rank(proposal: Proposal) -> tuple[float, float]:
+    return proposal.rank
+
+
+def _reassigned(bench: Bench, start: Proposal, budget: int, found: Trajectory) -> list[Proposal]:
+    """The same design with its units put into parts by other methods: what keeps most weight need not do most."""
+    others = [replace(start.design, method=None if method == bench.method else method) for method in METHODS]
+    others = [design for design in others if design not in bench.qualities and bench.price(design) <= budget]
+    proposals = [judged(bench, design) for design in others]
+    for proposal in proposals:
+        found.add("other assignment", proposal)
+    return proposals
 
 
 def _climb(bench: Bench, start: Proposal, budget: int, found: Trajectory) -> None:
@@ -123,14 +142,14 @@ def _promising(bench: Bench, design: Design, budget: int, tried: set[Design]) ->
 
     Of what the tables say is within the budget, give or take what they are wrong by here, the first are simulated.
     """
-    ways = [bench.searched(design.parts, forgiven) for forgiven in FORGIVEN]
-    tables = bench.tables(design.parts)
-    allowed = budget - bench.price(design) + ways[0].estimate(tables, design)
-    around = dict.fromkeys(changed for changed in changes(ways[0], design) if changed not in tried)
-    near = [changed for changed in around if ways[0].loss(changed) < np.inf]
-    near = [changed for changed in near if ways[0].estimate(tables, changed) <= allowed]
+    of, tables = bench.searched(design.parts, 0.0), bench.tables(design.parts)
+    ways = [bench.losses(design.parts, design.method).forgiving(forgiven) for forgiven in FORGIVEN]
+    allowed = budget - bench.price(design) + of.estimate(tables, design)
+    around = dict.fromkeys(changed for changed in changes(of, design) if changed not in tried)
+    near = [changed for changed in around if of.loss(changed) < np.inf]
+    near = [changed for changed in near if of.estimate(tables, changed) <= allowed]
     found: dict[Design, None] = {}
-    for place in zip(*(sorted(near, key=way.loss) for way in ways), strict=True):
+    for place in zip(*(sorted(near, key=way.total) for way in ways), strict=True):
         found |= {changed: None for changed in place if bench.price(changed) <= budget}
         if len(found) >= ROUND:
             break

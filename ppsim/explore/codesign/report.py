@@ -43,11 +43,13 @@ class LayerChoice:
 class Chosen:
     """A design, fitted and simulated: `seconds`, `energy_pj` and `macs` are those of `ppsim.simulate(net, system)`.
 
-    `loss` is what the tables say it loses, `quality` what the judge said of it while searching.
+    `method` is what put units into parts. `loss` is what the tables say it loses, `quality` what the judge said of it
+    while searching.
     """
 
     name: str
     parts: int
+    method: str
     seconds: float
     cycles: int
     energy_pj: float
@@ -72,7 +74,8 @@ class Chosen:
 class Codesigned:
     """The best design within a budget, its rivals, and the designs that were tried on the way (`steps`).
 
-    `bound` is what no design of the tables loses less than. `judged_by` says what quality is, `fitted_to` how many
+    `bound` is what no design of the tables loses less than, with units in parts as the search's own method puts them.
+    `judged_by` says what quality is, `fitted_to` how many
     inputs weights were fitted to.
     """
 
@@ -139,7 +142,7 @@ def chosen(name: str, bench: Bench, proposal: Proposal, real: Realised) -> Chose
     """A proposal with its numbers, simulated once more as the network that is given out."""
     design, space = proposal.design, bench.space
     result = simulate(real.net, bench.pricing.system)
-    losses = bench.searched(design.parts, 0.0).losses
+    losses = bench.losses(design.parts, design.method)
     costs = bench.pricing.grouped([layer.cycles for layer in result.layers], [layer.name for layer in result.layers])
     joules = bench.pricing.grouped(
         [layer.energy_pj for layer in result.layers], [layer.name for layer in result.layers]
@@ -166,6 +169,7 @@ def chosen(name: str, bench: Bench, proposal: Proposal, real: Realised) -> Chose
     return Chosen(
         name=name,
         parts=design.parts,
+        method=design.method or bench.method,
         seconds=result.seconds,
         cycles=result.cycles,
         energy_pj=result.energy_pj,

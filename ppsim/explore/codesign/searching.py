@@ -54,7 +54,7 @@ class Searched:
 
     def loss(self, design: Design) -> float:
         """Losses of all layers added up."""
-        return sum(self.losses.loss(at, design.widths, form) for at, form in enumerate(design.forms))
+        return self.losses.total(design)
 
     def estimate(self, prices: Sequence[Prices], design: Design) -> int:
         """What tables say a design costs, as if widths that are not in them were the nearest that are."""

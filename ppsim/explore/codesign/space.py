@@ -56,11 +56,15 @@ WHOLE = Form()
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """`parts`, `widths[a]` atoms of each axis and `forms[l]` of each layer of a space."""
+    """`parts`, `widths[a]` atoms of each axis and `forms[l]` of each layer of a space.
+
+    `method` puts units into parts (`ppsim.pruning.methods`); None: the one that the search goes by.
+    """
 
     parts: int
     widths: tuple[int, ...]
     forms: tuple[Form, ...]
+    method: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import milp
 
+from ppsim.explore.codesign import choosing as choosing_module
 from ppsim.explore.codesign.choosing import Choosing, Table, every_choice, least_loss, lowest_loss
 
 
@@ -46,3 +50,18 @@ def test_a_budget_met_to_the_last_unit_and_missed_by_one() -> None:
     assert least_loss(whole) == (0, 0)
     short = Choosing((2, 2), both, 2 * (10**15 + 1) - 1)
     assert sorted(least_loss(short) or ()) == [0, 1]
+
+
+def test_the_solver_prints_nothing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """HiGHS has lines that no option turns off; they would stand in what goes to standard output as JSON."""
+
+    def talkative(*args: object, **kwargs: object) -> object:
+        os.write(1, b"HighsMipSolverData\n")
+        return milp(*args, **kwargs)
+
+    monkeypatch.setattr(choosing_module, "milp", talkative)
+    print("before")
+    one = Choosing((2,), (Table((0,), np.array([1.0, 0.0]), np.array([0, 5])),), 5)
+    assert least_loss(one) == (1,)
+    print("after")
+    assert capfd.readouterr().out == "before\nafter\n"

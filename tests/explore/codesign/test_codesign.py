@@ -65,8 +65,11 @@ def test_every_design_is_within_its_budget_and_simulates_as_claimed(front: Front
 
 
 def test_nothing_loses_less_than_the_bound(front: Front) -> None:
+    """Of the designs whose units the search's own method put into parts."""
     for one in front.designs:
-        assert one.bound <= min(design.loss for design in (one.best, *one.rivals)) + 1e-9
+        bounded = [design.loss for design in (one.best, *one.rivals) if design.method == "alternating"]
+        assert len(bounded) >= 2
+        assert one.bound <= min(bounded) + 1e-9
     assert any(one.bound > 0 for one in front.designs)
 
 
@@ -75,7 +78,10 @@ def test_the_best_is_judged_no_worse_than_its_rivals_and_tighter_budgets_no_bett
         assert {rival.name for rival in one.rivals} == {"uniform", "fewest MACs"}
         assert all(one.best.quality >= rival.quality for rival in one.rivals)
         assert any(step.best for step in one.steps)
-    assert front.designs[0].best.loss <= front.designs[-1].best.loss
+    qualities = [one.best.quality for one in front.designs]
+    assert qualities == sorted(qualities, reverse=True)
+    starts = {step.stage for one in front.designs for step in one.steps}
+    assert starts >= {"program", "uniform", "fewest MACs", "tighter budget", "other assignment"}
 
 
 def test_the_model_is_that_of_the_network(front: Front) -> None:
@@ -92,9 +98,9 @@ def test_the_model_is_that_of_the_network(front: Front) -> None:
 
 
 def test_the_same_arguments_give_the_same_design(front: Front, model: Model, system: ppsim.System) -> None:
-    goal = front.designs[1].goal_latency
+    goal = front.designs[-1].goal_latency
     again = codesign(model, system, target_latency=goal, parts=(4,), calibration=inputs(400, 96))
-    assert again.to_dict() == front.designs[1].to_dict()
+    assert again.to_dict() == front.designs[-1].to_dict()
 
 
 def test_a_judge_decides(model: Model, system: ppsim.System) -> None:
