@@ -13,7 +13,7 @@ from ppsim.explore.codesign.bench import Bench, Judge
 from ppsim.explore.codesign.bounds import loss_bound
 from ppsim.explore.codesign.fitting import Teacher
 from ppsim.explore.codesign.knowledge import known
-from ppsim.explore.codesign.prices import Pricing, cycles, energy, entries
+from ppsim.explore.codesign.prices import IMPOSSIBLE, Pricing, cycles, energy, entries
 from ppsim.explore.codesign.proposing import Proposal, Step, judged, proposed
 from ppsim.explore.codesign.report import Chosen, Codesigned, Front, chosen
 from ppsim.explore.codesign.rivals import fewest_macs, uniform
@@ -44,11 +44,19 @@ class Goal:
     energy: float | None = None
 
     def budget(self, system: System) -> int:
-        """In whole cycles of accelerator 0, or thousandths of a pJ."""
+        """In whole cycles of accelerator 0, or thousandths of a pJ; less than what stands for the impossible."""
         if self.latency is not None:
-            return int(self.latency * system.clock_hz * (1 + 1e-12))
+            return min(int(self.latency * system.clock_hz * (1 + 1e-12)), IMPOSSIBLE - 1)
         assert self.energy is not None
-        return int(self.energy * 1000)
+        return min(int(self.energy * 1000), IMPOSSIBLE - 1)
+
+    def reached(self, price: int, system: System) -> Goal:
+        """The goal that a price just meets."""
+        return Goal(latency=price / system.clock_hz) if self.latency is not None else Goal(energy=price / 1000)
+
+    def describe(self) -> str:
+        """With its unit."""
+        return si(self.latency, "s") if self.latency is not None else si((self.energy or 0.0) * 1e-12, "J")
 
 
 def codesign(
@@ -198,7 +206,12 @@ def _within(
     starts = [("tighter budget", tighter["co-design"])] if "co-design" in tighter else []
     found = proposed(bench, parts, budget, [*others, *starts])
     if found.best is None:
-        raise UnmetError(f"codesign: no design of {bench.space.graph.name} that was tried meets {_words(goal)}")
+        least = bench.pricing.least
+        needs = f"; the least of them needs {goal.reached(least, bench.pricing.system).describe()}"
+        raise UnmetError(
+            f"codesign: no design of {bench.space.graph.name} that was tried meets {goal.describe()}"
+            + (needs if least < IMPOSSIBLE else "; none runs on this system")
+        )
     tighter |= {**dict(others), "co-design": found.best}
     bound = loss_bound(bench, parts, budget, goal.energy is not None)
     return _told(bench, goal, found.best, tuple(found.steps), others, bound, called, final)
@@ -272,7 +285,3 @@ def _fastest(
     others = _rivals(bench, parts, budget, {}) if rivals else []
     bound = loss_bound(bench, parts, budget, False)
     return _told(bench, goal, judged(bench, best), tuple(steps), others, bound, called, final)
-
-
-def _words(goal: Goal) -> str:
-    return si(goal.latency, "s") if goal.latency is not None else si((goal.energy or 0.0) * 1e-12, "J")

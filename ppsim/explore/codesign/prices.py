@@ -72,6 +72,11 @@ class Pricing:
         """What the whole network costs."""
         return sum(self.shares(design, arrangement))
 
+    @property
+    def least(self) -> int:
+        """The least that a network that was simulated costs."""
+        return min(map(sum, self._known.values()), default=IMPOSSIBLE)
+
     def grouped(self, costs: Sequence[Number], names: Sequence[str]) -> list[Number]:
         """Costs of simulated layers by layer of the space: each with what comes before it since the last one."""
         places = {name: at for at, name in enumerate(self.space.layers)}

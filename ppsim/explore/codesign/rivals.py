@@ -57,15 +57,15 @@ def fewest_macs(bench: Bench, parts: Sequence[int], budget: int) -> Iterator[Des
     that loses least within it just meets the budget.
     """
     for count in parts:
+        tables = mac_tables(bench.space, bench.searched(count, 0.0))
         for forgiven in FORGIVEN if bench.judge else FORGIVEN[:1]:
-            found = _most(bench, bench.searched(count, forgiven), budget)
+            found = _most(bench, bench.searched(count, forgiven), tables, budget)
             if found is not None:
                 yield found.design
 
 
-def _most(bench: Bench, of: Searched, budget: int) -> Found | None:
+def _most(bench: Bench, of: Searched, tables: Sequence[Prices], budget: int) -> Found | None:
     space = bench.space
-    tables = mac_tables(space, of)
 
     def macs(design: Design) -> int:
         return sum(space.macs(at, design.parts, design.widths, form) for at, form in enumerate(design.forms))
