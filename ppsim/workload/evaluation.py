@@ -23,6 +23,8 @@ from ppsim.workload.model import Array, Model
 
 #: bytes of tensors that are computed at once; a single input may take more
 MAX_BYTES = 2**28
+#: the largest number of float32
+LARGEST = float(np.finfo(np.float32).max)
 #: onnxruntime's level of messages that only fatal ones reach: what goes wrong is an exception as well
 _FATAL = 4
 
@@ -78,6 +80,8 @@ def checked_inputs(graph: LayerGraph, inputs: Array) -> Array:
     accepted = "integers, the rows of its embeddings, are" if rows else "floating point numbers and integers are"
     if inputs.dtype.kind not in ("iu" if rows else "fiub"):
         raise InputError(f"{graph.name}: inputs of {inputs.dtype}; {accepted} accepted")
+    if inputs.dtype.itemsize > 4 and inputs.dtype.kind == "f" and not np.all(np.abs(inputs) <= LARGEST):
+        raise InputError(f"{graph.name}: inputs hold NaN or infinite numbers, or some too large for float32")
     if rows and inputs.size:
         most = min(layer.entries[0] for layer in graph.layers if isinstance(layer, Embedding)) - 1
         least, largest = int(inputs.min()), int(inputs.max())

@@ -160,7 +160,8 @@ def test_the_fastest_of_an_agreement(capsys: Capture, here: Path) -> None:
         ("net.onnx --target-latency 1/2 -o nowhere/g.json", "nowhere"),
         ("net.onnx --target-latency 1/2 --export chosen.txt", "chosen.txt"),
         ("net.onnx --target-latency 1/2 --json nowhere/r.json", "nowhere"),
-        ("net.onnx --target-latency 1/2 -o net.onnx", "would be written over"),
+        ("net.onnx --target-latency 1/2 -o net.onnx", "the design is JSON"),
+        ("net.onnx --target-latency 1/2 --export net.onnx", "would be written over"),
         ("net.onnx --target-latency 1/2 -o g.json --json g.json", "would be written over"),
     ],
 )

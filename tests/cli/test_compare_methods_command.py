@@ -114,6 +114,16 @@ def test_refusals(capsys: Capture, network: str, options: tuple[str, ...], words
     assert words in refused(capsys, "compare-methods", network, *options)
 
 
+def test_a_method_that_was_asked_for_and_cannot_be_tried(capsys: Capture) -> None:
+    said = refused(capsys, "compare-methods", "lenet300", "--methods", "lasso")
+    assert said.startswith("methods: none of lasso can be tried: inputs to choose by are needed")
+
+
+def test_calibration_or_images(capsys: Capture) -> None:
+    said = refused(capsys, "compare-methods", "mlp_mnist", "--calibration", "a.npz", "--images", "b.npz")
+    assert "give one of the two" in said
+
+
 def test_a_model_is_needed(capsys: Capture) -> None:
     assert "MODEL is missing" in refused(capsys, "compare-methods")
     assert "--macs: --published compares" in refused(capsys, "compare-methods", "--published", "--macs", "0.5")

@@ -73,3 +73,10 @@ def test_ranks_of_what_is_cut(capsys: Capture, network: str) -> None:
 )
 def test_refusals(capsys: Capture, network: str, options: tuple[str, ...], words: str) -> None:
     assert words in refused(capsys, "cost", network, "-s", "tetris", *options)
+
+
+def test_what_is_read_is_not_written_over(capsys: Capture) -> None:
+    ppsim.save_partitioned(ppsim.partition(ppsim.load_workload("lenet300"), 2), "cut.json")
+    before = Path("cut.json").read_bytes()
+    assert "would be written over" in refused(capsys, "cost", "cut.json", "-s", "tetris", "--json", "cut.json")
+    assert Path("cut.json").read_bytes() == before

@@ -135,8 +135,12 @@ def codesign(
             raise InputError("--min-accuracy is measured: give --images, or --calibration for agreement instead")
     counts = None if parts is None else _numbers(parts)
     target = Path(out) if out else Path(f"{Path(model).stem}-codesign.json")
+    if target.suffix.lower() != ".json":
+        raise InputError(
+            f"--out {target}: the design is JSON; give a name that ends in .json, or --export for the model"
+        )
     check_file(target)
-    check_distinct((model, weights, calibration, images), (target, export, json))
+    check_distinct((model, weights, calibration, images, system, energy), (target, export, json))
     if export:
         format_of_name(check_file(Path(export)))
     trained = load_model(model, weights)
@@ -356,3 +360,4 @@ def _remarks(front: Front, data: Data) -> Iterator[str]:
     if data.dense is not None:
         yield f"The unpruned network's test accuracy is {percent(data.dense)}."
     yield from front.missed
+    yield "ppsim run holds the design against a network of its widths: what these alone gain is in the tables above."

@@ -116,7 +116,7 @@ def compare_methods(
     largest output stays the same one, and with images test accuracy. Nothing is fine-tuned.
     """
     check_json(json)
-    check_distinct((model, weights, calibration, images), (json,))
+    check_distinct((model, weights, calibration, images, system, energy), (json,))
     changes = system_settings(dataflow, overlap, energy, settings)
     if published:
         given = {
@@ -136,6 +136,8 @@ def compare_methods(
         return
     if model is None:
         raise InputError("MODEL is missing: name a network, or give --published")
+    if calibration and images:
+        raise InputError("--calibration has no labels and --images has; give one of the two")
     _compared(
         model,
         system or USUAL_SYSTEM,

@@ -17,7 +17,16 @@ from ppsim.cli.options import (
     SystemName,
     system_settings,
 )
-from ppsim.cli.output import check_json, console_for, print_assumptions, print_page, progress, say, write_json
+from ppsim.cli.output import (
+    check_distinct,
+    check_json,
+    console_for,
+    print_assumptions,
+    print_page,
+    progress,
+    say,
+    write_json,
+)
 from ppsim.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,6 +77,7 @@ def cost(
     from ppsim.explore.setups import fewest_accelerators, network_of, system_of
 
     check_json(json)
+    check_distinct((graph, system, energy), (json,))
     if parts is None and layers is not None:
         raise InputError("--layers says what -p cuts; give -p PARTS too")
     widths = {name: _number("--keep", text, value) for text, name, value in _pairs("--keep", "WIDTH", keep)}
@@ -128,7 +138,7 @@ def _whole(option: str, text: str, value: str) -> int:
 
 def _number(option: str, text: str, value: str) -> int | float:
     """Units, or a share if there is a point in it."""
-    if value.isdecimal():
+    if value.removeprefix("-").isdecimal():
         return int(value)
     try:
         return float(value)
@@ -195,7 +205,7 @@ def _remarks(found: Prices) -> Iterator[str]:
             + (f" Then: {', '.join(f'{of.kind} of {of.layers[0]}' for of in best[1:5])}." if best[1:] else "")
         )
     else:
-        yield "No narrower layer and no lower rank makes the whole network faster."
+        yield "Of what is priced here, no narrower layer and no lower rank makes the whole network faster."
     if any(not stairs.complete for stairs in (*found.widths, *found.ranks)):
         yield (
             "Of long staircases some values are simulated, and those around the first edge among them; an edge "

@@ -71,7 +71,7 @@ def table(
 
     check_json(json)
     adapter = ADAPTERS[format_named(check_file(out), format)]
-    check_distinct([name for name in (workload, system) if Path(name).is_file()], (str(out), json))
+    check_distinct((workload, system, energy), (str(out), json))
     net = network_of(workload, batch)
     if isinstance(net, PartitionedGraph):
         raise InputError(f"{workload}: is partitioned; give the network before it was, and --groups for its cuts")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 
@@ -90,6 +91,8 @@ def codesign(
     targets = [target for target in (target_latency, target_energy, min_accuracy) if target is not None]
     if len(targets) != 1:
         raise InputError("codesign: give one of target_latency, target_energy and min_accuracy")
+    _check_model(model)
+    _check("target", targets)
     bench, judged_by, final = _bench(model, system, target_energy is not None, layers, calibration, judge, method, seed)
     counts = _parts(bench, parts)
     _report(bench, counts, HALVINGS if min_accuracy is not None else 1, progress)
@@ -121,6 +124,8 @@ def codesign_front(
     """
     if bool(target_latencies) == bool(target_energies):
         raise InputError("codesign: give target_latencies or target_energies")
+    _check_model(model)
+    _check("targets", [*target_latencies, *target_energies])
     by_energy = bool(target_energies)
     bench, judged_by, final = _bench(model, system, by_energy, layers, calibration, judge, method, seed)
     counts = _parts(bench, parts)
@@ -139,6 +144,19 @@ def codesign_front(
 
 class UnmetError(InputError):
     """No design meets a budget."""
+
+
+def _check_model(model: Model) -> None:
+    """Raise InputError for a network without weights."""
+    if not isinstance(model, Model):
+        raise InputError("codesign: what is lost depends on weights; give a Model, as ppsim.load_model makes it")
+
+
+def _check(name: str, targets: Sequence[float]) -> None:
+    """Raise InputError for targets that are no amounts."""
+    for target in targets:
+        if not (isfinite(target) and target > 0):
+            raise InputError(f"codesign: {name}={target:g}: accepted: finite numbers above 0")
 
 
 def _bench(
@@ -179,8 +197,9 @@ def _parts(bench: Bench, parts: Sequence[int] | None) -> tuple[int, ...]:
     if parts is None:
         accelerators = bench.pricing.system.accelerators
         return tuple(sorted({max(2, count) for count in (accelerators // 2, accelerators, 2 * accelerators)}))
-    if not parts or min(parts) < 2:
-        raise InputError(f"codesign: parts={list(parts)}: accepted: numbers of parts from 2 on")
+    most = max(bench.space.atoms)
+    if not parts or min(parts) < 2 or max(parts) > most:
+        raise InputError(f"codesign: parts={list(parts)}: accepted: numbers of parts from 2 to {most}, its most units")
     return tuple(dict.fromkeys(parts))
 
 
@@ -204,6 +223,9 @@ def _within(
     budget = goal.budget(bench.pricing.system)
     others = _rivals(bench, parts, budget, tighter) if rivals else []
     starts = [("tighter budget", tighter["co-design"])] if "co-design" in tighter else []
+    unpruned = _unpruned(bench, parts)
+    if bench.price(unpruned) <= budget:
+        starts.append(("unpruned", judged(bench, unpruned)))
     found = proposed(bench, parts, budget, [*others, *starts])
     if found.best is None:
         least = bench.pricing.least
@@ -215,6 +237,10 @@ def _within(
     tighter |= {**dict(others), "co-design": found.best}
     bound = loss_bound(bench, parts, budget, goal.energy is not None)
     return _told(bench, goal, found.best, tuple(found.steps), others, bound, called, final)
+
+
+def _unpruned(bench: Bench, parts: Sequence[int]) -> Design:
+    return Design(parts[0], bench.space.atoms, (WHOLE,) * len(bench.space.layers))
 
 
 def _rivals(
@@ -266,7 +292,7 @@ def _fastest(
 ) -> Codesigned:
     """The cheapest good one of all designs on the way: budgets from a thousandth of the unpruned latency, halved."""
     system = bench.pricing.system
-    high = bench.price(Design(parts[0], bench.space.atoms, (WHOLE,) * len(bench.space.layers)))
+    high = bench.price(_unpruned(bench, parts))
     low, steps, best = max(1, high // 1000), list[Step](), None
     for _ in range(HALVINGS):
         middle = round((low * high) ** 0.5)

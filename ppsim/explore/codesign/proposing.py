@@ -10,10 +10,12 @@ import numpy as np
 from ppsim.explore.codesign.bench import Bench
 from ppsim.explore.codesign.searching import changes, search
 from ppsim.explore.codesign.space import Design
-from ppsim.pruning.methods import METHODS
+from ppsim.pruning.methods import installed
 
 #: shares of what forms lose that proposals leave out: what later layers make up for differs from network to network
 FORGIVEN = (0.0, 0.7, 0.9, 0.97)
+#: decimals of a loss that count: what is left of nothing is rounding
+DIGITS = 9
 #: proposals that are improved, measurements that this may take for each, and changes that are measured in a round
 IMPROVED, MEASUREMENTS, ROUND = 2, 24, 8
 
@@ -31,9 +33,9 @@ class Proposal:
     quality: float | None = None
 
     @property
-    def rank(self) -> tuple[float, float]:
-        """The better, the smaller."""
-        return (-self.quality if self.quality is not None else 0.0, self.loss)
+    def rank(self) -> tuple[float, float, int]:
+        """The better, the smaller; of equals, the cheaper."""
+        return (-self.quality if self.quality is not None else 0.0, round(self.loss, DIGITS), self.price)
 
 
 @dataclass(frozen=True)
@@ -105,13 +107,13 @@ def proposed(bench: Bench, parts: Sequence[int], budget: int, others: Sequence[t
     return found
 
 
-def _rank(proposal: Proposal) -> tuple[float, float]:
+def _rank(proposal: Proposal) -> tuple[float, float, int]:
     return proposal.rank
 
 
 def _reassigned(bench: Bench, start: Proposal, budget: int, found: Trajectory) -> list[Proposal]:
     """The same design with its units put into parts by other methods: what keeps most weight need not do most."""
-    others = [replace(start.design, method=None if method == bench.method else method) for method in METHODS]
+    others = [replace(start.design, method=None if method == bench.method else method) for method in installed()]
     others = [design for design in others if design not in bench.qualities and bench.price(design) <= budget]
     proposals = [judged(bench, design) for design in others]
     for proposal in proposals:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from math import prod
 from typing import Literal
@@ -48,7 +49,7 @@ class Form:
         text = {"whole": "whole", "parts": "own block", "sums": "split by inputs"}[self.cut]
         if self.others:
             text += f" + {self.others} other" + "s" * (self.others > 1)
-        return text + (f", rank {self.rank:.2g}" if self.rank else "")
+        return text + (f", {Fraction(self.rank)} rank" if self.rank else "")
 
 
 WHOLE = Form()

@@ -14,6 +14,7 @@ from ppsim.explore.cost_tables.shapes import LayerShape, Steps, alone, can_be_cu
 from ppsim.explore.cost_tables.table import CostTable, Origin, Price, system_hash
 from ppsim.explore.executors import Progress, run_all
 from ppsim.explore.fingerprint import fingerprint
+from ppsim.hardware.documents import load_system
 from ppsim.hardware.system import System
 from ppsim.pipeline import simulate
 from ppsim.workload.graph import LayerGraph
@@ -37,7 +38,7 @@ class _Point:
 
 def cost_table(
     net: LayerGraph,
-    system: System,
+    system: System | str = "tetris",
     accelerators: Sequence[int] | None = None,
     groups: Sequence[int] | None = None,
     layers: str = "*",
@@ -62,6 +63,7 @@ def cost_table(
     InputError for a number below 1, layers that are none, or too many rows.
     """
     shapes = _matching(net, layers)
+    system = load_system(system) if isinstance(system, str) else system
     counts = _numbers("accelerators", (system.accelerators,) if accelerators is None else accelerators)
     parts = None if groups is None else _numbers("groups", groups)
     systems = {count: with_accelerators(system, count) for count in counts}

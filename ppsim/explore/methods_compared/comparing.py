@@ -79,6 +79,8 @@ def compare_methods(
     rows = [_row(UNPRUNED, whole, task, oracles, images)]
     left_out = {name: WHY[method.needs] for name, method in chosen.items() if method.needs not in task.has}
     able = {name: method for name, method in chosen.items() if name not in left_out}
+    if not able:
+        raise InputError(f"methods: none of {', '.join(left_out)} can be tried: {'; '.join(set(left_out.values()))}")
     for done, (name, method) in enumerate(able.items()):
         if progress:
             progress(done, len(able))
@@ -113,6 +115,8 @@ def _inputs(
     """The inputs that what is left is fitted to; raises InputError for inputs without weights, or that do not fit."""
     if calibration is None and images is None:
         return None
+    if calibration is not None and images is not None:
+        raise InputError("calibration has no labels and images has; give one of the two")
     if model is None:
         raise InputError(f"{graph.name}: calibration and images say what weights do; give trained weights too")
     wanted = input_shape(graph)

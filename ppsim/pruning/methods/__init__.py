@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from ppsim.pruning.methods.alternating import alternating
 from ppsim.pruning.methods.contiguous import contiguous
 from ppsim.pruning.methods.contract import Method
@@ -16,5 +18,12 @@ METHODS: dict[str, Method] = {
     "output": output,
     "metis": metis,
 }
+#: packages that some take
+NEEDS = {"metis": "pymetis"}
 #: those that leave the units of every axis in their order where there are no couplings to go by
 IN_ORDER = ("contiguous", "alternating")
+
+
+def installed() -> tuple[str, ...]:
+    """The methods that can be used here."""
+    return tuple(name for name in METHODS if name not in NEEDS or find_spec(NEEDS[name]))

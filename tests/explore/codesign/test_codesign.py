@@ -13,6 +13,7 @@ from ppsim.errors import InputError
 from ppsim.explore.codesign import proposing, space
 from ppsim.explore.codesign.codesign import codesign, codesign_front
 from ppsim.explore.codesign.report import Codesigned, Front
+from ppsim.pruning import methods
 from ppsim.pruning.masks import masked, masks_of
 from ppsim.workload.model import Model
 
@@ -132,6 +133,22 @@ def test_the_fastest_of_an_accuracy_has_it_and_is_faster_than_the_whole(model: M
     assert found.best.seconds < ppsim.simulate(model.graph, system).seconds
 
 
+def test_a_budget_larger_than_is_needed_prunes_nothing(model: Model, system: ppsim.System) -> None:
+    """And of what loses nothing, the fastest is taken."""
+    whole = ppsim.simulate(model.graph, system)
+    for budget in (2 * whole.seconds, 1e9):
+        found = codesign(model, system, target_latency=budget, parts=(4,), rivals=False)
+        assert found.best.loss == pytest.approx(0, abs=1e-9)
+        assert found.best.seconds <= whole.seconds
+
+
+def test_methods_whose_package_is_missing_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(methods.METHODS) >= set(methods.installed()) >= set(methods.METHODS) - set(methods.NEEDS)
+    monkeypatch.setattr(methods, "find_spec", lambda name: None)
+    assert "alternating" in methods.installed()
+    assert "metis" not in methods.installed()
+
+
 def test_what_cannot_be_is_refused(model: Model, system: ppsim.System) -> None:
     with pytest.raises(InputError, match="no design of perceptron that was tried meets"):
         codesign(model, system, target_latency=1e-9, parts=(4,))
@@ -141,7 +158,17 @@ def test_what_cannot_be_is_refused(model: Model, system: ppsim.System) -> None:
         codesign(model, system, target_latency=1e-6, target_energy=1.0)
     with pytest.raises(InputError, match="min_accuracy is measured"):
         codesign(model, system, min_accuracy=0.9)
-    with pytest.raises(InputError, match="numbers of parts from 2 on"):
-        codesign(model, system, target_latency=1e-6, parts=(1,))
+    for parts in ((1,), (4, 129)):
+        with pytest.raises(InputError, match="numbers of parts from 2 to 128"):
+            codesign(model, system, target_latency=1e-6, parts=parts)
+    for target in (-1e-6, 0.0, float("nan"), float("inf")):
+        with pytest.raises(InputError, match="finite numbers above 0"):
+            codesign(model, system, target_latency=target)
+        with pytest.raises(InputError, match="finite numbers above 0"):
+            codesign_front(model, system, target_energies=[1.0, target])
+    with pytest.raises(InputError, match="give a Model"):
+        codesign(model.graph, system, target_latency=1e-6)
+    with pytest.raises(InputError, match="too large for float32"):
+        codesign(model, system, target_latency=1e-6, calibration=np.full((20, 96), 1e100))
     with pytest.raises(InputError, match="ten at least"):
         codesign(model, system, target_latency=1e-6, calibration=inputs(3, 96))
