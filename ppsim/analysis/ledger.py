@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from typing import NamedTuple
 
 from ppsim.hardware.energy import EnergyTable
 from ppsim.mapping.program import Program, Stage
@@ -12,8 +13,7 @@ from ppsim.units import FS_PER_S
 PJ_PER_J = 1e12
 
 
-@dataclass(frozen=True, slots=True)
-class Movement:
+class Movement(NamedTuple):
     """Bytes a stage moves: on DRAM channels, over links (once a message), in scratchpads for messages; and its sums.
 
     `router_bytes` are counted once a hop, `hop_bytes` too but on links alone whose energy is the table's; `own_link_pj`

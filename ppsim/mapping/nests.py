@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from ppsim.hardware.array import fold_cycles, wavefront_cycles
 from ppsim.mapping.program import (
@@ -57,8 +57,7 @@ def gemm_nest(problem: Problem, tiling: Tiling) -> Nest:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class VectorWork:
+class VectorWork(NamedTuple):
     """What the vector unit does of a layer on one accelerator.
 
     It reads `read_bits`, of which `loaded_bits` come from DRAM, and makes `made_bits`, of which `stored_bits` go there.

@@ -204,7 +204,7 @@ class _Placement:
 
     def _vector_nests(self, index: int, a: int) -> tuple[Nest, ...]:
         step, system = self.steps[index], self.system
-        made = step.makes.count(a)
+        made = step.makes.features_of(a)
         if not made:
             return ()
         kind = system.kind_of[a]

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
 from math import prod
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,8 +38,7 @@ class Tile(NamedTuple):
     opens_output: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(NamedTuple):
     """What is counted for energy and conservation, in exact units (no burst rounding)."""
 
     macs: int = 0
@@ -59,14 +57,13 @@ class Activity:
         """The sum of activities, each as often as stated."""
         sums = [0] * len(ACTIVITIES)
         for part, count in parts:
-            for i, amount in enumerate(_amounts(part)):
+            for i, amount in enumerate(part):
                 sums[i] += amount * count
         return Activity(*sums)
 
 
 #: names of what is counted, in order
-ACTIVITIES = tuple(f.name for f in fields(Activity))
-_amounts = attrgetter(*ACTIVITIES)
+ACTIVITIES = Activity._fields
 
 
 #: loops of a nest
@@ -215,8 +212,7 @@ def state_tallies(counts: Counts) -> tuple[tuple[States, int], ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """Activations or partial sums sent from one accelerator to another.
 
     It leaves when both have finished the stage that made them, and when the messages `after` (numbers in the same

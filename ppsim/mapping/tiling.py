@@ -67,8 +67,7 @@ class Problem(NamedTuple):
         return self.m // (self.window.out_height * self.window.out_width) if self.window else 1
 
 
-@dataclass(frozen=True, slots=True)
-class Tiling:
+class Tiling(NamedTuple):
     """Tile sizes, and whether the m loop is outside the n loop.
 
     `rows` are output rows of one image (or, without a window, rows of m); `images` of them lie in a tile.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
 from math import prod
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,7 @@ from ppsim.workload.layers import Conv
 from ppsim.workload.sparsity import DENSE, Block, Effect, Sparsity
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """What an output part keeps of one input part: its first `units` input units, against all its output units.
 
     `nonzeros` of these weights are not zero; None: none is known to be zero (but for those that n:m sparsity prunes).
