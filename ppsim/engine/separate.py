@@ -72,16 +72,17 @@ class _Class:
 
     def over(self, deliveries: tuple[Delivery, ...]) -> int:
         """When the stage of the last delivery is over."""
-        if deliveries not in self.known:
+        end = self.known.get(deliveries)
+        if end is None:
             if self.walker is None or self.walked != deliveries[:-1]:
                 self.walker = self._walker(deliveries[:-1])
             if len(self.known) >= MOST_KNOWN:
                 self.known.clear()
-            self.known[deliveries] = self.walker.send(deliveries[-1])
+            self.known[deliveries] = end = self.walker.send(deliveries[-1])
             self.walked = deliveries
             if deliveries[-1][0] == self.last:  # it is not needed any more, and is much larger than what it found
                 self.walker = None
-        return self.known[deliveries]
+        return end
 
     def _walker(self, deliveries: tuple[Delivery, ...]) -> Generator[int, Delivery, None]:
         """An accelerator that has got that far."""
@@ -114,7 +115,7 @@ class _Separate:
     def ends(self) -> tuple[int, ...] | None:
         """Go through the stages."""
         start = self.program.system.launch_fs
-        before = [start] * self.count
+        before = begin = [start] * self.count
         delivered: list[list[int]] = []
         brought: list[set[int]] = []  # by stage: the accelerators that messages went to
         deliveries: list[tuple[Delivery, ...]] = [()] * self.count
@@ -123,23 +124,27 @@ class _Separate:
         for number, stage in enumerate(self.program.stages):
             finished = list(before)
             came = [delivered[waited] for waited in stage.waits_for]
+            begins = came[0] if len(came) == 1 else [max(times) for times in zip(begin, *came, strict=True)]
             told = [waited for waited in stage.waits_for if brought[waited]]
             for a, work in enumerate(stage.work):
                 if not work:
                     continue
-                now = max([times[a] for times in came], default=start)
+                now = begins[a]
                 if now < before[a]:
                     return None  # it may begin while the stage before goes on
-                late = any(delivered[waited][a] == now for waited in told if a in brought[waited])
+                late = bool(told) and any([delivered[waited][a] == now for waited in told if a in brought[waited]])
                 if not late and now > before[a]:
                     return None
                 deliveries[a] = (*deliveries[a], (number, now, late))
                 finished[a] = self.classes[a].over(deliveries[a])
             there = list(finished)
-            if stage.messages and not self._send(stage, finished, there):
-                return None
+            destinations: set[int] = set()
+            if stage.messages:
+                if not self._send(stage, finished, there):
+                    return None
+                destinations.update([message.destination for message in stage.messages])
             delivered.append(there)
-            brought.append({message.destination for message in stage.messages})
+            brought.append(destinations)
             before = finished
             last = max(last, *there)
             ends.append(last)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 
 from ppsim.engine.accelerator import OUTPUT_SLOTS
-from ppsim.engine.loading import INPUTS, WEIGHTS, Item
+from ppsim.engine.loading import INPUTS, WEIGHTS, Item, Timed
 from ppsim.engine.servers import IDLE, SERVING, WAKING
 from ppsim.units import FS_PER_S
 
@@ -27,6 +27,7 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
     The first value it yields means nothing. Messages are delivered after whatever else happens at their time.
     """
     ready = [False] * stages
+    count = len(items)
     free = sequence = 0
     state, remaining, rate, due, order = [0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]
     at_item, at_tile, occupied, in_use, loading = [0, 0], [0, 0], [0, 0], [0, 0], [0, 0]
@@ -60,7 +61,7 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
 
     def load(s: int, now: int) -> None:
         """An idle load stream begins its next load, if there is room."""
-        tile, count = at_tile[s], len(items)
+        tile = at_tile[s]
         while at_item[s] < count:
             item = items[at_item[s]]
             if item.loads[s]:
@@ -238,28 +239,27 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
     def stream() -> None:
         """What `happen` does while each load brings the weights of the next tile and nothing else moves."""
         nonlocal position, array_free, vector_free, free, sequence
-        if number != at_item[WEIGHTS] or arrivals[WEIGHTS] or remaining[WEIGHTS]:
+        if number != at_item[WEIGHTS] or at_tile[WEIGHTS] != position + 1 or arrivals[WEIGHTS] or remaining[WEIGHTS]:
+            return
+        now = due[WEIGHTS]
+        while closing and closing[0][0] <= now:
+            closing.popleft()
+        if closing:
             return
         item = items[number]
         tiles, kinds, stores, room, freed = item.tiles, item.kinds, item.stores, item.space[WEIGHTS], releases[WEIGHTS]
-        _, input_bytes, compute, vector, output_bytes, opens = tiles[kinds[position]]
-        moved = duration = 0
-        while position + 1 < item.length and at_tile[WEIGHTS] == position + 1:
-            upcoming = tiles[kinds[position + 1]]
-            size, next_inputs = upcoming[WEIGHTS], upcoming[INPUTS]
-            now = due[WEIGHTS]
-            while closing and closing[0][0] <= now:
-                closing.popleft()
-            if (
-                input_bytes
-                or output_bytes
-                or next_inputs
-                or not size
-                or size > quantum
-                or (opens and stores)
-                or closing
-            ):
-                return
+        tile = tiles[kinds[position]]
+        alike: Timed | None = None  # a tile that is known to follow itself like that, as most do
+        loaded, held, size, fits = loading[WEIGHTS], occupied[WEIGHTS], 0, True
+        for ahead in range(position + 1, item.length):
+            upcoming = tiles[kinds[ahead]]
+            if upcoming is not alike:
+                _, input_bytes, compute, vector, output_bytes, opens = tile
+                size = upcoming[WEIGHTS]
+                if input_bytes or output_bytes or upcoming[INPUTS] or not 0 < size <= quantum or (opens and stores):
+                    break
+                duration = -(-size * FS_PER_S // item.rate)
+                alike, tile = upcoming if upcoming is tile else None, upcoming
             end = now + latency
             if array_free > end:
                 end = array_free
@@ -269,26 +269,26 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
             if vector:
                 done = (vector_free if vector_free > end else end) + vector
                 vector_free = done
-            freed.append((end if compute else done, loading[WEIGHTS]))
-            position += 1
-            _, input_bytes, compute, vector, output_bytes, opens = upcoming
-            while freed[0][0] <= now:
-                occupied[WEIGHTS] -= freed.popleft()[1]
-                if not freed:
-                    break
-            if occupied[WEIGHTS] + size > room:
-                state[WEIGHTS] = IDLE
-                load(WEIGHTS, now)
-                return
-            occupied[WEIGHTS] += size
-            at_tile[WEIGHTS] = position + 1
-            loading[WEIGHTS] = size
-            if size != moved:  # most are alike
-                moved, duration = size, -(-size * FS_PER_S // item.rate)
-            free = (free if free > now else now) + duration
-            due[WEIGHTS] = free
+            freed.append((end if compute else done, loaded))
+            position = ahead
+            while freed and freed[0][0] <= now:
+                held -= freed.popleft()[1]
+            fits = held + size <= room
+            if not fits:
+                break
+            held += size
+            loaded = size
+            now = free = (free if free > now else now) + duration
             sequence += 1
             order[WEIGHTS] = sequence
+        occupied[WEIGHTS], loading[WEIGHTS] = held, loaded
+        if fits:
+            at_tile[WEIGHTS] = position + 1
+            due[WEIGHTS] = now
+        else:
+            at_tile[WEIGHTS] = position
+            state[WEIGHTS] = IDLE
+            load(WEIGHTS, now)
 
     load(WEIGHTS, start)
     while True:
@@ -319,6 +319,9 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
 
 def _next(state: list[int], due: list[int], order: list[int]) -> int:
     """The stream whose event comes first; -1 if none has one to come."""
+    weights, inputs, outputs = state
+    if not (inputs or outputs):  # as it is most often
+        return WEIGHTS if weights else -1
     first = -1
     for s in (WEIGHTS, INPUTS, OUTPUTS):
         if state[s] and (first < 0 or (due[s], order[s]) < (due[first], order[first])):
