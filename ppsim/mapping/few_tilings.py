@@ -75,10 +75,11 @@ def _rows(problem: Problem) -> list[Row]:
     found: list[Row] = []
     for rows, _ in strips:
         m_turns = -(-height // rows)
+        last_m = height - (m_turns - 1) * rows
         for k in ks:
             k_turns = -(-whole_k // k)
+            last_k = whole_k - (k_turns - 1) * k
             for n in ns:
-                n_turns = -(-whole_n // n)
                 size = (rows, k, n)
                 high, wide, stream = size[on_rows], size[on_cols], size[streams]
                 if stream > longest:
@@ -97,8 +98,8 @@ def _rows(problem: Problem) -> list[Row]:
                     weight_tile = k * n * each
                 if 2 * (weight_tile + input_tile) + (left_slot if sums_leave else kept_slot) * rows * n > room:
                     continue
-                wholes, turns = (height, whole_k, whole_n), (m_turns, k_turns, n_turns)
-                last = tuple([whole - (t - 1) * s for whole, t, s in zip(wholes, turns, size, strict=True)])
+                n_turns = -(-whole_n // n)
+                turns, last = (m_turns, k_turns, n_turns), (last_m, last_k, whole_n - (n_turns - 1) * n)
                 last_high, last_wide = -(-last[on_rows] // array.rows), -(-last[on_cols] // array.cols)
                 more_rows, more_cols = turns[on_rows] - 1, turns[on_cols] - 1
                 all_shares = (
@@ -115,7 +116,6 @@ def _rows(problem: Problem) -> list[Row]:
                     paid = turns[streams] if sums_leave else 1
                     cycles = all_shares * (more * stream + last_stream + paid * extra)
                     last_cycles = shares * (stream + extra)
-                last_k = last[1]
                 read = height * bits * ((k_turns - 1) * -(-k * channels // whole_k) + -(-last_k * channels // whole_k))
                 tiles = m_turns * k_turns * n_turns * groups
                 orders: tuple[tuple[bool, int, int], ...]

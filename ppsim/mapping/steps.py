@@ -86,7 +86,9 @@ class Step:
     @property
     def sources(self) -> tuple[int, ...]:
         """The steps it reads, each once."""
-        return tuple(dict.fromkeys(read.step for read in self.reads))
+        if len(self.reads) == 1:  # as it is most often
+            return (self.reads[0].step,)
+        return tuple(dict.fromkeys([read.step for read in self.reads]))
 
     def input_reads(self) -> list[Read]:
         """What it reads but for the right operands of its products."""

@@ -103,12 +103,15 @@ class _Ties:
     def axes(self, tensors: Mapping[str, Sequence[Span]]) -> Axes:
         """What came of it, axes numbered in the order they were made."""
         roots = sorted({self.root(axis) for axis in range(len(self.parent))})
+        if len(roots) == len(self.parent):  # none was joined with another one
+            spans = {name: tuple(spans) for name, spans in tensors.items()}
+            return Axes(tuple(self.atoms), tuple(self.movable), spans)
         number = {root: at for at, root in enumerate(roots)}
         return Axes(
-            atoms=tuple(self.atoms[root] for root in roots),
-            movable=tuple(self.movable[root] for root in roots),
+            atoms=tuple([self.atoms[root] for root in roots]),
+            movable=tuple([self.movable[root] for root in roots]),
             spans={
-                name: tuple(Span(number[self.root(span.axis)], span.units) for span in spans)
+                name: tuple([Span(number[self.root(span.axis)], span.units) for span in spans])
                 for name, spans in tensors.items()
             },
         )
