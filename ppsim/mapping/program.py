@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import product
+from itertools import chain, product
 from math import prod
 from typing import Any, NamedTuple
 
@@ -57,8 +57,7 @@ class Activity(NamedTuple):
         """The sum of activities, each as often as stated."""
         sums = [0] * len(ACTIVITIES)
         for part, count in parts:
-            for i, amount in enumerate(part):
-                sums[i] += amount * count
+            sums = [done + amount * count for done, amount in zip(sums, part, strict=True)]
         return Activity(*sums)
 
 
@@ -251,12 +250,12 @@ class Stage:
     @cached_property
     def nests(self) -> Mapping[Nest, int]:
         """The different nests of all accelerators, with how often each occurs."""
-        return Counter(nest for nests in self.work for nest in nests)
+        return Counter(chain.from_iterable(self.work))
 
     @cached_property
     def activity(self) -> Activity:
         """Activity of all accelerators."""
-        return Activity.total((nest.activity, count) for nest, count in self.nests.items())
+        return Activity.total([(nest.activity, count) for nest, count in self.nests.items()])
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,4 +274,4 @@ class Program:
     @cached_property
     def link_specs(self) -> tuple[LinkSpec, ...]:
         """What each link is capable of, by number."""
-        return tuple(self.system.interconnect.link(link) for link in self.links)
+        return tuple([self.system.interconnect.link(link) for link in self.links])
