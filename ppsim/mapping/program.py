@@ -9,11 +9,12 @@ messages carry activations.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain, product
 from math import prod
+from operator import mul
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,16 +54,11 @@ class Activity(NamedTuple):
     stalled_cycles: int = 0
 
     @staticmethod
-    def total(parts: Iterable[tuple[Activity, int]]) -> Activity:
+    def total(parts: Sequence[tuple[Activity, int]]) -> Activity:
         """The sum of activities, each as often as stated."""
-        sums = [0] * len(ACTIVITIES)
-        for part, count in parts:
-            sums = [done + amount * count for done, amount in zip(sums, part, strict=True)]
-        return Activity(*sums)
-
-
-#: names of what is counted, in order
-ACTIVITIES = Activity._fields
+        counts = [count for _, count in parts]
+        columns = zip(*[part for part, _ in parts], strict=True)
+        return Activity(*[sum(map(mul, amounts, counts)) for amounts in columns])
 
 
 #: loops of a nest
