@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import chain, product
 from math import prod
-from operator import mul
+from operator import attrgetter, mul
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,6 +37,9 @@ class Tile(NamedTuple):
     vector_cycles: int
     output_bytes: int
     opens_output: bool
+
+
+_WEIGHTS, _INPUTS, _OUTPUTS = attrgetter("weight_bytes"), attrgetter("input_bytes"), attrgetter("output_bytes")
 
 
 class Activity(NamedTuple):
@@ -77,6 +80,8 @@ class Nest:
     Loaded weights and inputs may take `weight_space` and `input_space` bytes of the scratchpad: room for at least two
     tiles of each, and all that is left for weights, which are prefetched as far as it goes. `weights_wait`: what is
     loaded as weights are activations, which are there when the stage's other inputs are.
+
+    There are `length` tiles; `loads_weights`, `loads_inputs` and `stores` say whether any of them does so.
     """
 
     counts: Counts
@@ -85,11 +90,20 @@ class Nest:
     weight_space: int
     input_space: int
     weights_wait: bool = False
+    length: int = field(init=False)
+    loads_weights: bool = field(init=False)
+    loads_inputs: bool = field(init=False)
+    stores: bool = field(init=False)
 
-    @cached_property
-    def length(self) -> int:
-        """Number of tiles."""
-        return prod(self.counts)
+    def __post_init__(self) -> None:
+        """Find what every nest is asked for; one by one, as cached properties, that takes longer."""
+        tiles = self.tiles.values()
+        self.__dict__.update(
+            length=prod(self.counts),
+            loads_weights=any(map(_WEIGHTS, tiles)),
+            loads_inputs=any(map(_INPUTS, tiles)),
+            stores=any(map(_OUTPUTS, tiles)),
+        )
 
     def kind(self, index: int) -> int:
         """The kind of the tile at `index`: the states of the loops there, as digits to base 3."""
@@ -124,21 +138,6 @@ class Nest:
     def dram_bytes(self) -> int:
         """Bytes all tiles load and store, in whole bursts."""
         return sum([(t.weight_bytes + t.input_bytes + t.output_bytes) * n for t, n in self.tallies()])
-
-    @cached_property
-    def loads_weights(self) -> bool:
-        """Whether any tile loads weights."""
-        return any(tile.weight_bytes for tile in self.tiles.values())
-
-    @cached_property
-    def loads_inputs(self) -> bool:
-        """Whether any tile loads inputs."""
-        return any(tile.input_bytes for tile in self.tiles.values())
-
-    @cached_property
-    def stores(self) -> bool:
-        """Whether any tile stores outputs."""
-        return any(tile.output_bytes for tile in self.tiles.values())
 
     @cached_property
     def compute_cycles(self) -> int:
