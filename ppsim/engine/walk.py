@@ -31,21 +31,22 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
     free = sequence = 0
     state, remaining, rate, due, order = [0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]
     at_item, at_tile, occupied, in_use, loading = [0, 0], [0, 0], [0, 0], [0, 0], [0, 0]
-    releases = [deque[tuple[int, int]](), deque[tuple[int, int]]()]
-    arrivals = [deque[tuple[int, int]](), deque[tuple[int, int]]()]
-    closing, waiting = deque[tuple[int, int]](), deque[tuple[int, int, int, bool]]()
+    releases: list[deque[tuple[int, int]]] = [deque(), deque()]
+    arrivals: list[deque[tuple[int, int]]] = [deque(), deque()]
+    closing: deque[tuple[int, int]] = deque()
+    waiting: deque[tuple[int, int, int, bool]] = deque()
+    #: what fits the smallest of the rooms fits, whichever nests are under way
+    fits = [min([item.space[s] for item in items], default=0) for s in (WEIGHTS, INPUTS)]
     slots = deque([start] * OUTPUT_SLOTS)
     number = position = 0
     array_free = vector_free = start
     last_store = False
     over, over_order = -1, 0
 
-    def serve(s: int, now: int) -> None:
+    def serve(s: int, left: int, now: int) -> None:
         nonlocal free, sequence
-        size = remaining[s]
-        if size > quantum:
-            size = quantum
-        remaining[s] -= size
+        size = left if left < quantum else quantum
+        remaining[s] = left - size
         duration = -(-size * FS_PER_S // rate[s])
         free = (free if free > now else now) + duration
         due[s] = free
@@ -61,29 +62,32 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
 
     def load(s: int, now: int) -> None:
         """An idle load stream begins its next load, if there is room."""
-        tile = at_tile[s]
-        while at_item[s] < count:
-            item = items[at_item[s]]
+        if at_item[s] == count:
+            return
+        at, tile, size = at_item[s], at_tile[s], 0
+        while at < count:
+            item = items[at]
             if item.loads[s]:
                 if item.waits[s] and not ready[item.stage]:
-                    return
+                    break
                 kinds, tiles, length = item.kinds, item.tiles, item.length
-                size = 0
                 while tile < length:
                     if size := tiles[kinds[tile]][s]:
                         break
                     tile += 1
-                at_tile[s] = tile
-                if tile < length:
+                if size:
                     break
-            at_item[s] += 1
-            at_tile[s] = tile = 0
-        else:
+            at += 1
+            tile = 0
+        at_item[s], at_tile[s] = at, tile
+        if not size:
             return
         freed = releases[s]
         while freed and freed[0][0] <= now:
             occupied[s] -= freed.popleft()[1]
-        if s == WEIGHTS and (closing or number < at_item[s]):
+        if occupied[s] + size <= fits[s]:
+            earliest = now
+        elif s == WEIGHTS and (closing or number < at):
             earliest = shared_room(size, now)
         elif occupied[s] + size <= item.space[s]:
             earliest = now
@@ -99,8 +103,7 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
         loading[s] = size
         rate[s] = item.rate
         state[s] = SERVING
-        remaining[s] = size
-        serve(s, now)
+        serve(s, size, now)
 
     def room_from(s: int, size: int, room: int, now: int) -> int:
         missing = occupied[s] + size - room
@@ -142,8 +145,7 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
         waiting.popleft()
         rate[OUTPUTS], last_store = at_rate, is_last
         state[OUTPUTS] = SERVING
-        remaining[OUTPUTS] = size
-        serve(OUTPUTS, now)
+        serve(OUTPUTS, size, now)
 
     def release(s: int, time: int, now: int) -> None:
         releases[s].append((time, in_use[s]))
@@ -218,11 +220,11 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
 
     def happen(s: int, time: int) -> None:
         """The next event of a stream."""
-        if remaining[s]:
-            serve(s, time)
+        if left := remaining[s]:
+            serve(s, left, time)
             return
-        was_serving, state[s] = state[s] == SERVING, IDLE
-        if was_serving:
+        was, state[s] = state[s], IDLE
+        if was == SERVING:
             if s == OUTPUTS:
                 if last_store:
                     finish(time + latency)
@@ -250,7 +252,7 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
         tiles, kinds, stores, room, freed = item.tiles, item.kinds, item.stores, item.space[WEIGHTS], releases[WEIGHTS]
         tile = tiles[kinds[position]]
         alike: Timed | None = None  # a tile that is known to follow itself like that, as most do
-        loaded, held, size, fits = loading[WEIGHTS], occupied[WEIGHTS], 0, True
+        loaded, held, size, moved, there_is_room = loading[WEIGHTS], occupied[WEIGHTS], 0, 0, True
         for ahead in range(position + 1, item.length):
             upcoming = tiles[kinds[ahead]]
             if upcoming is not alike:
@@ -258,7 +260,8 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
                 size = upcoming[WEIGHTS]
                 if input_bytes or output_bytes or upcoming[INPUTS] or not 0 < size <= quantum or (opens and stores):
                     break
-                duration = -(-size * FS_PER_S // item.rate)
+                if size != moved:
+                    moved, duration = size, -(-size * FS_PER_S // item.rate)
                 alike, tile = upcoming if upcoming is tile else None, upcoming
             end = now + latency
             if array_free > end:
@@ -273,8 +276,8 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
             position = ahead
             while freed and freed[0][0] <= now:
                 held -= freed.popleft()[1]
-            fits = held + size <= room
-            if not fits:
+            there_is_room = held + size <= room
+            if not there_is_room:
                 break
             held += size
             loaded = size
@@ -282,7 +285,7 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
             sequence += 1
             order[WEIGHTS] = sequence
         occupied[WEIGHTS], loading[WEIGHTS] = held, loaded
-        if fits:
+        if there_is_room:
             at_tile[WEIGHTS] = position + 1
             due[WEIGHTS] = now
         else:

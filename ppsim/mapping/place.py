@@ -66,7 +66,7 @@ class _Placement:
         self.product_nests: dict[tuple[int, tuple[Product, ...], int, bool, int | None], tuple[Nest, ...]] = {}
         #: what an accelerator gets of its channel when all behind it are busy, bits/s
         self.bits_per_s = 8 * system.dram.rate(1, 0) / system.dram.group_size(system.accelerators)
-        self.channel = tuple(system.channel_of(a) for a in range(system.accelerators))
+        self.channel = system.channel_of_each
         self.kind_of = system.kind_of
         self.readers = readers_of(steps)
         #: by accelerator: bytes of weights that are on chip from the start, None if they come from DRAM
