@@ -99,6 +99,22 @@ class _Class:
 _class_of = lru_cache(maxsize=1024)(_Class)
 
 
+def _walked(works: list[Work]) -> list[Work]:
+    """The work to walk in place of each accelerator's: that of another one that does the same and then more.
+
+    Nothing but weights is loaded ahead of its stage, so that stages without weights are not felt before they begin.
+    """
+    found: dict[Work, tuple[Work, Work]] = {}
+    longest: dict[Work, Work] = {}
+    for work in dict.fromkeys(works):
+        busy = [number for number, (_, nests) in enumerate(work, start=1) if nests]
+        loading = [number for number in busy if any(nest.loads_weights for nest in work[number - 1][1])]
+        found[work] = whole, felt = work[: max(busy, default=0)], work[: max(loading, default=0)]
+        if len(whole) >= len(longest.get(felt, ())):
+            longest[felt] = whole
+    return [longest[felt] if whole == felt else whole for whole, felt in map(found.__getitem__, works)]
+
+
 class _Separate:
     """A program on its way."""
 
@@ -110,7 +126,10 @@ class _Separate:
         memory = _Memory(system.launch_fs, system.dram.latency_fs, system.dram.quantum_bytes)
         clocks = [kind.clock_hz for kind in system.kinds]
         works = zip(*[zip(stage.rates, stage.work, strict=True) for stage in program.stages], strict=True)
-        self.classes = [_class_of(work, clocks[kind], memory) for work, kind in zip(works, system.kind_of, strict=True)]
+        walked = _walked(list(works))
+        self.classes = [
+            _class_of(work, clocks[kind], memory) for work, kind in zip(walked, system.kind_of, strict=True)
+        ]
 
     def ends(self) -> tuple[int, ...] | None:
         """Go through the stages."""
