@@ -35,8 +35,8 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
     arrivals: list[deque[tuple[int, int]]] = [deque(), deque()]
     closing: deque[tuple[int, int]] = deque()
     waiting: deque[tuple[int, int, int, bool]] = deque()
-    #: what fits the smallest of the rooms fits, whichever nests are under way
-    fits = [min([item.space[s] for item in items], default=0) for s in (WEIGHTS, INPUTS)]
+    #: what fits the smallest of the rooms has room, whichever nests are under way and whatever else is free by now
+    smallest = [min([item.space[s] for item in items], default=0) for s in (WEIGHTS, INPUTS)]
     slots = deque([start] * OUTPUT_SLOTS)
     number = position = 0
     array_free = vector_free = start
@@ -82,22 +82,19 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
         at_item[s], at_tile[s] = at, tile
         if not size:
             return
-        freed = releases[s]
-        while freed and freed[0][0] <= now:
-            occupied[s] -= freed.popleft()[1]
-        if occupied[s] + size <= fits[s]:
-            earliest = now
-        elif s == WEIGHTS and (closing or number < at):
-            earliest = shared_room(size, now)
-        elif occupied[s] + size <= item.space[s]:
-            earliest = now
-        else:
-            earliest = room_from(s, size, item.space[s], now)
-        if earliest > now:
-            wake(s, earliest)
-            return
-        if earliest < 0:
-            return
+        if occupied[s] + size > smallest[s]:
+            freed = releases[s]
+            while freed and freed[0][0] <= now:
+                occupied[s] -= freed.popleft()[1]
+            if s == WEIGHTS and (closing or number < at):
+                earliest = shared_room(size, now)
+            else:
+                earliest = room_from(s, size, item.space[s], now)
+            if earliest > now:
+                wake(s, earliest)
+                return
+            if earliest < 0:
+                return
         occupied[s] += size
         at_tile[s] = tile + 1
         loading[s] = size
@@ -274,11 +271,12 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
                 vector_free = done
             freed.append((end if compute else done, loaded))
             position = ahead
-            while freed and freed[0][0] <= now:
-                held -= freed.popleft()[1]
-            there_is_room = held + size <= room
-            if not there_is_room:
-                break
+            if held + size > room:
+                while freed and freed[0][0] <= now:
+                    held -= freed.popleft()[1]
+                there_is_room = held + size <= room
+                if not there_is_room:
+                    break
             held += size
             loaded = size
             now = free = (free if free > now else now) + duration
