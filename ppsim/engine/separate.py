@@ -151,7 +151,7 @@ class _Separate:
                 now = begins[a]
                 if now < before[a]:
                     return None  # it may begin while the stage before goes on
-                late = now in [delivered[waited][a] for waited in told if a in brought[waited]]
+                late = bool(told) and now in [delivered[waited][a] for waited in told if a in brought[waited]]
                 if not late and now > before[a]:
                     return None
                 deliveries[a] = (*deliveries[a], (number, now, late))

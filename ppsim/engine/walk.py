@@ -157,7 +157,7 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
 
     def resolve(now: int) -> None:
         nonlocal number, position, array_free, vector_free
-        if number >= len(items) or not ready[items[number].stage]:
+        if number >= count or not ready[items[number].stage]:
             return
         item = items[number]
         tiles, kinds, length, stores = item.tiles, item.kinds, item.length, item.stores
@@ -209,7 +209,7 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
                 position = 0
                 if state[WEIGHTS] == IDLE:
                     load(WEIGHTS, now)
-                if number >= len(items) or not ready[items[number].stage]:
+                if number >= count or not ready[items[number].stage]:
                     return
                 item = items[number]
                 tiles, kinds, length, stores = item.tiles, item.kinds, item.length, item.stores

@@ -170,9 +170,8 @@ class _Division:
         # split by inputs, each part is a matrix of its own, wherever it is placed
         matrices = [(block,) for block in blocks] if layer.split == "inputs" else [blocks]
         effects = [layer.effect(matrix, outputs, taps, self.bits) for matrix in matrices]
-        gemm = Gemm(m, sum([effect.k for effect in effects]), outputs)
-        weight_bits, macs = sum([effect.weight_bits for effect in effects]), sum([effect.macs for effect in effects])
-        return [Product(gemm, units, units * pixels, weight_bits, macs)]
+        k, macs, weight_bits = map(sum, zip(*effects, strict=True))
+        return [Product(Gemm(m, k, outputs), units, units * pixels, weight_bits, macs)]
 
     def _outputs(self, product: Gemm, wish: Wish | None) -> None:
         """Output units (whole groups, if there are several) are split; those with work need all that is read."""

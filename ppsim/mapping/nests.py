@@ -115,7 +115,7 @@ class _Cutter:
     def __init__(self, problem: Problem, tiling: Tiling, counts: Counts) -> None:
         self.problem, self.tiling, self.counts = problem, tiling, counts
         self.order = (1, 2, 3, 4) if tiling.m_outer else (2, 3, 1, 4)  # where images, strips, n, k stand
-        self.height, self.width = m_extent(problem)
+        self.images, (self.height, self.width) = problem.images, m_extent(problem)
         array, flow = problem.array, problem.array.flow
         at = "mkn".index
         self.on_rows, self.on_cols, self.streams = at(flow.spatial_rows), at(flow.spatial_cols), at(flow.stream)
@@ -140,7 +140,7 @@ class _Cutter:
         known = self.seen.get(alike)
         if known is not None:
             return known
-        images = _size(problem.images, tiling.images, counts[image_at], image)
+        images = _size(self.images, tiling.images, counts[image_at], image)
         rows = _size(self.height, tiling.rows, counts[strip_at], strip)
         m, k = images * rows * self.width, _size(problem.k, tiling.k, k_count, k_state)
         n = _size(problem.n, tiling.n, n_count, n_state)
@@ -187,7 +187,7 @@ class _Cutter:
         high, wide, stream = size[self.on_rows], size[self.on_cols], size[self.streams]
         full_high, full_wide = -(-high // array.rows), -(-wide // array.cols)
         # a cut of k is known by the tiling's, so that the last one waits for the others' sums
-        spilled = spills(p, m, self.tiling.k, n)
+        spilled = self.stationary or spills(p, m, self.tiling.k, n)
         outputs = m * n if closes else 0
         output_bits = 0 if p.output_on_chip else outputs * bits
         operations = outputs * p.vector_operations_per_output
