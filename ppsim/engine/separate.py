@@ -35,7 +35,7 @@ def _is_simple(program: Program) -> bool:
     system, stages = program.system, program.stages
     if system.channels != system.accelerators:
         return False
-    if sum(nest.length for stage in stages for nest in stage.nests) > MOST_TILES:
+    if sum([nest.length for stage in stages for nest in stage.nests]) > MOST_TILES:
         return False
     loads_later = False
     for stage in reversed(stages):

@@ -75,8 +75,8 @@ class _Placement:
             self.resident = [self._resident_share(a) for a in range(system.accelerators)]
 
     def program(self) -> Program:
-        stages = tuple(self._stage(index) for index in range(len(self.steps)))
-        resident = tuple(share is not None for share in self.resident)
+        stages = tuple([self._stage(index) for index in range(len(self.steps))])
+        resident = tuple([share is not None for share in self.resident])
         return Program(self.system, stages, tuple(self.links), self.bits, resident)
 
     def _stage(self, index: int) -> Stage:

@@ -8,11 +8,10 @@ messages carry activations.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import chain, product
+from itertools import product
 from math import prod
 from operator import attrgetter, mul
 from typing import Any, NamedTuple
@@ -245,7 +244,11 @@ class Stage:
     @cached_property
     def nests(self) -> Mapping[Nest, int]:
         """The different nests of all accelerators, with how often each occurs."""
-        return Counter(chain.from_iterable(self.work))
+        found: dict[Nest, int] = {}
+        for nests in self.work:
+            for nest in nests:
+                found[nest] = found.get(nest, 0) + 1
+        return found
 
     @cached_property
     def activity(self) -> Activity:

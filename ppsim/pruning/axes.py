@@ -121,6 +121,10 @@ def _output(
     layer: Layer, sources: list[tuple[Span, ...]], shapes: tuple[tuple[int, ...], ...], units: int, ties: _Ties
 ) -> tuple[Span, ...]:
     """The spans of a layer's output of `units` units; what the layer ties together is tied in `ties`."""
+    if layer.pointwise:
+        return sources[0]
+    if isinstance(layer, Linear | Embedding) or (isinstance(layer, Conv) and layer.groups == 1):
+        return (Span(ties.new(units), units),)
     if isinstance(layer, Flatten):
         pixels = prod(shapes[0][1:])
         return tuple(Span(span.axis, span.units * pixels) for span in sources[0])
@@ -128,18 +132,17 @@ def _output(
         return tuple(span for spans in sources for span in spans)
     if isinstance(layer, Add):
         return _added(sources, units, ties)
-    if layer.pointwise or isinstance(layer, Pool | LayerNorm):
+    if isinstance(layer, Pool | LayerNorm):
         return sources[0]
     if isinstance(layer, Softmax) and layer.groups > 1 and len(sources[0]) == 1:
         ties.coarsen(sources[0][0].axis, layer.groups)
         return sources[0]
-    if isinstance(layer, MatMul) or (isinstance(layer, Conv) and layer.groups > 1):
+    if isinstance(layer, MatMul | Conv):
         return _grouped(layer.groups, sources, units, ties)
-    out = Span(ties.new(units), units)
     # whatever else makes units of all it reads, or of pieces of a concatenation, ties nothing, but keeps their order
-    if not isinstance(layer, Linear | Conv | Embedding):
-        for span in (*sources[0], out):
-            ties.fix(span.axis)
+    out = Span(ties.new(units), units)
+    for span in (*sources[0], out):
+        ties.fix(span.axis)
     return (out,)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +16,7 @@ from ppsim.workload.graph import LayerGraph
 from ppsim.workload.partitioned import split_evenly
 
 
-@dataclass(frozen=True)
-class Sides:
+class Sides(NamedTuple):
     """The spans that a layer's input and output units are cut along; () for a side with fewer units than parts."""
 
     inputs: tuple[Span, ...]
