@@ -27,7 +27,11 @@ def stage_ends(program: Program) -> tuple[int, ...] | None:
     """By stage: when it has ended on every accelerator, fs; None if that takes the engine."""
     if not _is_simple(program):
         return None
-    return _Separate(program).ends()
+    separate = _Separate(program)
+    ends = separate.ends()
+    for one in separate.classes:
+        one.walkers.clear()  # they are much larger than what they found
+    return ends
 
 
 def _is_simple(program: Program) -> bool:
@@ -67,21 +71,20 @@ class _Class:
         self.work, self.clock_hz, self.memory = work, clock_hz, memory
         self.last = max((number for number, (_, nests) in enumerate(work) if nests), default=-1)
         self.known: dict[tuple[Delivery, ...], int] = {}
-        self.walker: Generator[int, Delivery, None] | None = None
-        self.walked: tuple[Delivery, ...] = ()
+        #: by deliveries: an accelerator that has got that far, and may have further to go
+        self.walkers: dict[tuple[Delivery, ...], Generator[int, Delivery, None]] = {}
 
     def over(self, deliveries: tuple[Delivery, ...]) -> int:
         """When the stage of the last delivery is over."""
         end = self.known.get(deliveries)
         if end is None:
-            if self.walker is None or self.walked != deliveries[:-1]:
-                self.walker = self._walker(deliveries[:-1])
+            before = deliveries[:-1]
+            walker = self.walkers.pop(before) if before in self.walkers else self._walker(before)
             if len(self.known) >= MOST_KNOWN:
                 self.known.clear()
-            self.known[deliveries] = end = self.walker.send(deliveries[-1])
-            self.walked = deliveries
-            if deliveries[-1][0] == self.last:  # it is not needed any more, and is much larger than what it found
-                self.walker = None
+            self.known[deliveries] = end = walker.send(deliveries[-1])
+            if deliveries[-1][0] < self.last:
+                self.walkers[deliveries] = walker
         return end
 
     def _walker(self, deliveries: tuple[Delivery, ...]) -> Generator[int, Delivery, None]:
