@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import NamedTuple
 
 from ppsim.hardware.energy import EnergyTable
 from ppsim.mapping.program import Program, Stage
@@ -12,8 +13,7 @@ from ppsim.units import FS_PER_S
 PJ_PER_J = 1e12
 
 
-@dataclass(frozen=True, slots=True)
-class Movement:
+class Movement(NamedTuple):
     """Bytes a stage moves: on DRAM channels, over links (once a message), in scratchpads for messages; and its sums.
 
     `router_bytes` are counted once a hop, `hop_bytes` too but on links alone whose energy is the table's; `own_link_pj`
@@ -35,7 +35,7 @@ def movement(stage: Stage, program: Program) -> Movement:
     """What a stage's tiles and messages move; DRAM bytes are whole bursts."""
     system, specs = program.system, program.link_specs
     tiles = sum([nest.dram_bytes * count for nest, count in stage.nests.items()])
-    written = sent = hops = operations = 0
+    written = sent = hops = routed = sums = operations = 0
     own = 0.0
     sram = list(stage.reads)
     for message in stage.messages:
@@ -46,7 +46,10 @@ def movement(stage: Stage, program: Program) -> Movement:
             sent += message.bytes
             sram[message.source] += message.bytes
             sram[message.destination] += message.bytes
-        operations += message.sums if system.accelerator(message.destination).vector.enabled else 0
+        if message.sums:
+            sums += message.sums
+            operations += message.sums if system.accelerator(message.destination).vector.enabled else 0
+        routed += message.bytes * len(message.route)
         for link in message.route:
             if (pj := specs[link].pj_per_bit) is None:
                 hops += message.bytes
@@ -56,16 +59,15 @@ def movement(stage: Stage, program: Program) -> Movement:
         dram_bytes=tiles + sum(stage.reads) + written,
         link_bytes=sent,
         hop_bytes=hops,
-        router_bytes=sum(message.bytes * len(message.route) for message in stage.messages),
+        router_bytes=routed,
         own_link_pj=own,
         exchange_sram_bytes=tuple(sram),
-        sums=sum(message.sums for message in stage.messages),
+        sums=sums,
         sum_operations=operations,
     )
 
 
-@dataclass(frozen=True)
-class Amounts:
+class Amounts(NamedTuple):
     """What an energy table prices: counts, bits, and seconds times channels or accelerators.
 
     `sram_bits` are by capacity of the scratchpad in KiB. `accelerator_seconds` are weighted with the static power of
@@ -76,7 +78,7 @@ class Amounts:
     macs: int = 0
     register_bits: int = 0
     pe_hop_bits: int = 0
-    sram_bits: Mapping[float, int] = field(default_factory=dict)
+    sram_bits: Mapping[float, int] = MappingProxyType({})
     accumulator_bits: int = 0
     dram_bits: int = 0
     channel_seconds: float = 0.0
@@ -88,7 +90,7 @@ class Amounts:
 
     def energy(self, table: EnergyTable) -> dict[str, float]:
         """Energy in pJ by component. Partial sums in accumulators are booked under sram with their own energy."""
-        sram = sum(bits * table.sram_pj_per_bit(kib) for kib, bits in self.sram_bits.items())
+        sram = sum([bits * table.sram_pj_per_bit(kib) for kib, bits in self.sram_bits.items()])
         return {
             "mac": self.macs * table.mac_pj.value,
             "register_file": self.register_bits * table.register_file_pj_per_bit.value,
@@ -109,17 +111,20 @@ class Amounts:
         for part in parts:
             for kib, bits in part.sram_bits.items():
                 sram[kib] = sram.get(kib, 0) + bits
-        scalars = (f.name for f in fields(Amounts) if f.name != "sram_bits")
+        scalars = (name for name in Amounts._fields if name != "sram_bits")
         return Amounts(sram_bits=sram, **{name: sum(getattr(part, name) for part in parts) for name in scalars})
 
 
 def amounts(stage: Stage, moved: Movement, program: Program, duration_fs: int) -> Amounts:
     """What is to be paid for a stage that took `duration_fs`: static power runs on every accelerator and channel."""
     system, activity, seconds = program.system, stage.activity, duration_fs / FS_PER_S
-    sram = {kind.buffer.kib: 0 for kind in system.kinds}
-    for nests, exchanged, kind in zip(stage.work, moved.exchange_sram_bytes, system.kind_of, strict=True):
-        bits = sum([nest.activity.sram_bits for nest in nests]) + 8 * exchanged
-        sram[system.kinds[kind].buffer.kib] += bits
+    sram = dict.fromkeys([kind.buffer.kib for kind in system.kinds], 0)
+    if len(sram) == 1:  # one size of scratchpads: it is of no matter whose they are
+        sram[system.kinds[0].buffer.kib] = activity.sram_bits + 8 * sum(moved.exchange_sram_bytes)
+    else:
+        for nests, exchanged, kind in zip(stage.work, moved.exchange_sram_bytes, system.kind_of, strict=True):
+            bits = sum([nest.activity.sram_bits for nest in nests]) + 8 * exchanged
+            sram[system.kinds[kind].buffer.kib] += bits
     sum_bits = 2 * moved.sums * system.accelerator(0).array.accumulator_bits
     return Amounts(
         macs=activity.macs,

@@ -27,7 +27,11 @@ def stage_ends(program: Program) -> tuple[int, ...] | None:
     """By stage: when it has ended on every accelerator, fs; None if that takes the engine."""
     if not _is_simple(program):
         return None
-    return _Separate(program).ends()
+    separate = _Separate(program)
+    ends = separate.ends()
+    for one in separate.classes:
+        one.walkers.clear()  # they are much larger than what they found
+    return ends
 
 
 def _is_simple(program: Program) -> bool:
@@ -35,7 +39,7 @@ def _is_simple(program: Program) -> bool:
     system, stages = program.system, program.stages
     if system.channels != system.accelerators:
         return False
-    if sum(nest.length for stage in stages for nest in stage.nests) > MOST_TILES:
+    if sum([nest.length for stage in stages for nest in stage.nests]) > MOST_TILES:
         return False
     loads_later = False
     for stage in reversed(stages):
@@ -67,21 +71,21 @@ class _Class:
         self.work, self.clock_hz, self.memory = work, clock_hz, memory
         self.last = max((number for number, (_, nests) in enumerate(work) if nests), default=-1)
         self.known: dict[tuple[Delivery, ...], int] = {}
-        self.walker: Generator[int, Delivery, None] | None = None
-        self.walked: tuple[Delivery, ...] = ()
+        #: by deliveries: an accelerator that has got that far, and may have further to go
+        self.walkers: dict[tuple[Delivery, ...], Generator[int, Delivery, None]] = {}
 
     def over(self, deliveries: tuple[Delivery, ...]) -> int:
         """When the stage of the last delivery is over."""
-        if deliveries not in self.known:
-            if self.walker is None or self.walked != deliveries[:-1]:
-                self.walker = self._walker(deliveries[:-1])
+        end = self.known.get(deliveries)
+        if end is None:
+            before = deliveries[:-1]
+            walker = self.walkers.pop(before) if before in self.walkers else self._walker(before)
             if len(self.known) >= MOST_KNOWN:
                 self.known.clear()
-            self.known[deliveries] = self.walker.send(deliveries[-1])
-            self.walked = deliveries
-            if deliveries[-1][0] == self.last:  # it is not needed any more, and is much larger than what it found
-                self.walker = None
-        return self.known[deliveries]
+            self.known[deliveries] = end = walker.send(deliveries[-1])
+            if deliveries[-1][0] < self.last:
+                self.walkers[deliveries] = walker
+        return end
 
     def _walker(self, deliveries: tuple[Delivery, ...]) -> Generator[int, Delivery, None]:
         """An accelerator that has got that far."""
@@ -98,6 +102,22 @@ class _Class:
 _class_of = lru_cache(maxsize=1024)(_Class)
 
 
+def _walked(works: list[Work]) -> list[Work]:
+    """The work to walk in place of each accelerator's: that of another one that does the same and then more.
+
+    Nothing but weights is loaded ahead of its stage, so that stages without weights are not felt before they begin.
+    """
+    found: dict[Work, tuple[Work, Work]] = {}
+    longest: dict[Work, Work] = {}
+    for work in dict.fromkeys(works):
+        busy = [number for number, (_, nests) in enumerate(work, start=1) if nests]
+        loading = [number for number in busy if any(nest.loads_weights for nest in work[number - 1][1])]
+        found[work] = whole, felt = work[: max(busy, default=0)], work[: max(loading, default=0)]
+        if len(whole) >= len(longest.get(felt, ())):
+            longest[felt] = whole
+    return [longest[felt] if whole == felt else whole for whole, felt in map(found.__getitem__, works)]
+
+
 class _Separate:
     """A program on its way."""
 
@@ -109,12 +129,15 @@ class _Separate:
         memory = _Memory(system.launch_fs, system.dram.latency_fs, system.dram.quantum_bytes)
         clocks = [kind.clock_hz for kind in system.kinds]
         works = zip(*[zip(stage.rates, stage.work, strict=True) for stage in program.stages], strict=True)
-        self.classes = [_class_of(work, clocks[kind], memory) for work, kind in zip(works, system.kind_of, strict=True)]
+        walked = _walked(list(works))
+        self.classes = [
+            _class_of(work, clocks[kind], memory) for work, kind in zip(walked, system.kind_of, strict=True)
+        ]
 
     def ends(self) -> tuple[int, ...] | None:
         """Go through the stages."""
         start = self.program.system.launch_fs
-        before = [start] * self.count
+        before = begin = [start] * self.count
         delivered: list[list[int]] = []
         brought: list[set[int]] = []  # by stage: the accelerators that messages went to
         deliveries: list[tuple[Delivery, ...]] = [()] * self.count
@@ -123,23 +146,27 @@ class _Separate:
         for number, stage in enumerate(self.program.stages):
             finished = list(before)
             came = [delivered[waited] for waited in stage.waits_for]
+            begins = came[0] if len(came) == 1 else [max(times) for times in zip(begin, *came, strict=True)]
             told = [waited for waited in stage.waits_for if brought[waited]]
             for a, work in enumerate(stage.work):
                 if not work:
                     continue
-                now = max([times[a] for times in came], default=start)
+                now = begins[a]
                 if now < before[a]:
                     return None  # it may begin while the stage before goes on
-                late = any(delivered[waited][a] == now for waited in told if a in brought[waited])
+                late = bool(told) and now in [delivered[waited][a] for waited in told if a in brought[waited]]
                 if not late and now > before[a]:
                     return None
                 deliveries[a] = (*deliveries[a], (number, now, late))
                 finished[a] = self.classes[a].over(deliveries[a])
             there = list(finished)
-            if stage.messages and not self._send(stage, finished, there):
-                return None
+            destinations: set[int] = set()
+            if stage.messages:
+                if not self._send(stage, finished, there):
+                    return None
+                destinations.update([message.destination for message in stage.messages])
             delivered.append(there)
-            brought.append({message.destination for message in stage.messages})
+            brought.append(destinations)
             before = finished
             last = max(last, *there)
             ends.append(last)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 
 from ppsim.engine.accelerator import OUTPUT_SLOTS
-from ppsim.engine.loading import INPUTS, WEIGHTS, Item
+from ppsim.engine.loading import INPUTS, WEIGHTS, Item, Timed
 from ppsim.engine.servers import IDLE, SERVING, WAKING
 from ppsim.units import FS_PER_S
 
@@ -27,24 +27,26 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
     The first value it yields means nothing. Messages are delivered after whatever else happens at their time.
     """
     ready = [False] * stages
+    count = len(items)
     free = sequence = 0
     state, remaining, rate, due, order = [0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]
     at_item, at_tile, occupied, in_use, loading = [0, 0], [0, 0], [0, 0], [0, 0], [0, 0]
-    releases = [deque[tuple[int, int]](), deque[tuple[int, int]]()]
-    arrivals = [deque[tuple[int, int]](), deque[tuple[int, int]]()]
-    closing, waiting = deque[tuple[int, int]](), deque[tuple[int, int, int, bool]]()
+    releases: list[deque[tuple[int, int]]] = [deque(), deque()]
+    arrivals: list[deque[tuple[int, int]]] = [deque(), deque()]
+    closing: deque[tuple[int, int]] = deque()
+    waiting: deque[tuple[int, int, int, bool]] = deque()
+    #: what fits the smallest of the rooms has room, whichever nests are under way and whatever else is free by now
+    smallest = [min([item.space[s] for item in items], default=0) for s in (WEIGHTS, INPUTS)]
     slots = deque([start] * OUTPUT_SLOTS)
     number = position = 0
     array_free = vector_free = start
     last_store = False
     over, over_order = -1, 0
 
-    def serve(s: int, now: int) -> None:
+    def serve(s: int, left: int, now: int) -> None:
         nonlocal free, sequence
-        size = remaining[s]
-        if size > quantum:
-            size = quantum
-        remaining[s] -= size
+        size = left if left < quantum else quantum
+        remaining[s] = left - size
         duration = -(-size * FS_PER_S // rate[s])
         free = (free if free > now else now) + duration
         due[s] = free
@@ -60,46 +62,45 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
 
     def load(s: int, now: int) -> None:
         """An idle load stream begins its next load, if there is room."""
-        tile, count = at_tile[s], len(items)
-        while at_item[s] < count:
-            item = items[at_item[s]]
+        if at_item[s] == count:
+            return
+        at, tile, size = at_item[s], at_tile[s], 0
+        while at < count:
+            item = items[at]
             if item.loads[s]:
                 if item.waits[s] and not ready[item.stage]:
-                    return
+                    break
                 kinds, tiles, length = item.kinds, item.tiles, item.length
-                size = 0
                 while tile < length:
                     if size := tiles[kinds[tile]][s]:
                         break
                     tile += 1
-                at_tile[s] = tile
-                if tile < length:
+                if size:
                     break
-            at_item[s] += 1
-            at_tile[s] = tile = 0
-        else:
+            at += 1
+            tile = 0
+        at_item[s], at_tile[s] = at, tile
+        if not size:
             return
-        freed = releases[s]
-        while freed and freed[0][0] <= now:
-            occupied[s] -= freed.popleft()[1]
-        if s == WEIGHTS and (closing or number < at_item[s]):
-            earliest = shared_room(size, now)
-        elif occupied[s] + size <= item.space[s]:
-            earliest = now
-        else:
-            earliest = room_from(s, size, item.space[s], now)
-        if earliest > now:
-            wake(s, earliest)
-            return
-        if earliest < 0:
-            return
+        if occupied[s] + size > smallest[s]:
+            freed = releases[s]
+            while freed and freed[0][0] <= now:
+                occupied[s] -= freed.popleft()[1]
+            if s == WEIGHTS and (closing or number < at):
+                earliest = shared_room(size, now)
+            else:
+                earliest = room_from(s, size, item.space[s], now)
+            if earliest > now:
+                wake(s, earliest)
+                return
+            if earliest < 0:
+                return
         occupied[s] += size
         at_tile[s] = tile + 1
         loading[s] = size
         rate[s] = item.rate
         state[s] = SERVING
-        remaining[s] = size
-        serve(s, now)
+        serve(s, size, now)
 
     def room_from(s: int, size: int, room: int, now: int) -> int:
         missing = occupied[s] + size - room
@@ -141,8 +142,7 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
         waiting.popleft()
         rate[OUTPUTS], last_store = at_rate, is_last
         state[OUTPUTS] = SERVING
-        remaining[OUTPUTS] = size
-        serve(OUTPUTS, now)
+        serve(OUTPUTS, size, now)
 
     def release(s: int, time: int, now: int) -> None:
         releases[s].append((time, in_use[s]))
@@ -157,7 +157,7 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
 
     def resolve(now: int) -> None:
         nonlocal number, position, array_free, vector_free
-        if number >= len(items) or not ready[items[number].stage]:
+        if number >= count or not ready[items[number].stage]:
             return
         item = items[number]
         tiles, kinds, length, stores = item.tiles, item.kinds, item.length, item.stores
@@ -209,7 +209,7 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
                 position = 0
                 if state[WEIGHTS] == IDLE:
                     load(WEIGHTS, now)
-                if number >= len(items) or not ready[items[number].stage]:
+                if number >= count or not ready[items[number].stage]:
                     return
                 item = items[number]
                 tiles, kinds, length, stores = item.tiles, item.kinds, item.length, item.stores
@@ -217,11 +217,11 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
 
     def happen(s: int, time: int) -> None:
         """The next event of a stream."""
-        if remaining[s]:
-            serve(s, time)
+        if left := remaining[s]:
+            serve(s, left, time)
             return
-        was_serving, state[s] = state[s] == SERVING, IDLE
-        if was_serving:
+        was, state[s] = state[s], IDLE
+        if was == SERVING:
             if s == OUTPUTS:
                 if last_store:
                     finish(time + latency)
@@ -238,28 +238,28 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
     def stream() -> None:
         """What `happen` does while each load brings the weights of the next tile and nothing else moves."""
         nonlocal position, array_free, vector_free, free, sequence
-        if number != at_item[WEIGHTS] or arrivals[WEIGHTS] or remaining[WEIGHTS]:
+        if number != at_item[WEIGHTS] or at_tile[WEIGHTS] != position + 1 or arrivals[WEIGHTS] or remaining[WEIGHTS]:
+            return
+        now = due[WEIGHTS]
+        while closing and closing[0][0] <= now:
+            closing.popleft()
+        if closing:
             return
         item = items[number]
         tiles, kinds, stores, room, freed = item.tiles, item.kinds, item.stores, item.space[WEIGHTS], releases[WEIGHTS]
-        _, input_bytes, compute, vector, output_bytes, opens = tiles[kinds[position]]
-        moved = duration = 0
-        while position + 1 < item.length and at_tile[WEIGHTS] == position + 1:
-            upcoming = tiles[kinds[position + 1]]
-            size, next_inputs = upcoming[WEIGHTS], upcoming[INPUTS]
-            now = due[WEIGHTS]
-            while closing and closing[0][0] <= now:
-                closing.popleft()
-            if (
-                input_bytes
-                or output_bytes
-                or next_inputs
-                or not size
-                or size > quantum
-                or (opens and stores)
-                or closing
-            ):
-                return
+        tile = tiles[kinds[position]]
+        alike: Timed | None = None  # a tile that is known to follow itself like that, as most do
+        loaded, held, size, moved, there_is_room = loading[WEIGHTS], occupied[WEIGHTS], 0, 0, True
+        for ahead in range(position + 1, item.length):
+            upcoming = tiles[kinds[ahead]]
+            if upcoming is not alike:
+                _, input_bytes, compute, vector, output_bytes, opens = tile
+                size = upcoming[WEIGHTS]
+                if input_bytes or output_bytes or upcoming[INPUTS] or not 0 < size <= quantum or (opens and stores):
+                    break
+                if size != moved:
+                    moved, duration = size, -(-size * FS_PER_S // item.rate)
+                alike, tile = upcoming if upcoming is tile else None, upcoming
             end = now + latency
             if array_free > end:
                 end = array_free
@@ -269,26 +269,27 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
             if vector:
                 done = (vector_free if vector_free > end else end) + vector
                 vector_free = done
-            freed.append((end if compute else done, loading[WEIGHTS]))
-            position += 1
-            _, input_bytes, compute, vector, output_bytes, opens = upcoming
-            while freed[0][0] <= now:
-                occupied[WEIGHTS] -= freed.popleft()[1]
-                if not freed:
+            freed.append((end if compute else done, loaded))
+            position = ahead
+            if held + size > room:
+                while freed and freed[0][0] <= now:
+                    held -= freed.popleft()[1]
+                there_is_room = held + size <= room
+                if not there_is_room:
                     break
-            if occupied[WEIGHTS] + size > room:
-                state[WEIGHTS] = IDLE
-                load(WEIGHTS, now)
-                return
-            occupied[WEIGHTS] += size
-            at_tile[WEIGHTS] = position + 1
-            loading[WEIGHTS] = size
-            if size != moved:  # most are alike
-                moved, duration = size, -(-size * FS_PER_S // item.rate)
-            free = (free if free > now else now) + duration
-            due[WEIGHTS] = free
+            held += size
+            loaded = size
+            now = free = (free if free > now else now) + duration
             sequence += 1
             order[WEIGHTS] = sequence
+        occupied[WEIGHTS], loading[WEIGHTS] = held, loaded
+        if there_is_room:
+            at_tile[WEIGHTS] = position + 1
+            due[WEIGHTS] = now
+        else:
+            at_tile[WEIGHTS] = position
+            state[WEIGHTS] = IDLE
+            load(WEIGHTS, now)
 
     load(WEIGHTS, start)
     while True:
@@ -319,6 +320,9 @@ def walk(items: Sequence[Item], stages: int, start: int, latency: int, quantum: 
 
 def _next(state: list[int], due: list[int], order: list[int]) -> int:
     """The stream whose event comes first; -1 if none has one to come."""
+    weights, inputs, outputs = state
+    if not (inputs or outputs):  # as it is most often
+        return WEIGHTS if weights else -1
     first = -1
     for s in (WEIGHTS, INPUTS, OUTPUTS):
         if state[s] and (first < 0 or (due[s], order[s]) < (due[first], order[first])):

@@ -122,12 +122,8 @@ class InterconnectSpec(Specification):
 
     def exchange(self, pattern: Pattern) -> str:
         """Name of the algorithm of an exchange: as set here, else the topology's default."""
-        chosen: dict[Pattern, str | None] = {
-            "all_gather": self.all_gather,
-            "broadcast": self.broadcast,
-            "reduce": self.reduce,
-        }
-        return chosen[pattern] or TOPOLOGIES[self.topology].exchanges[pattern]
+        own: str | None = getattr(self, pattern)
+        return own or TOPOLOGIES[self.topology].exchanges[pattern]
 
     def check(self, accelerators: int) -> None:
         """Raise InputError if that many accelerators do not fit the shape or the edges."""

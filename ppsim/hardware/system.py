@@ -128,9 +128,14 @@ class System(Specification):
 
     def channel_of(self, accelerator: int) -> int:
         """The DRAM channel an accelerator is behind."""
-        return self.dram.channel_of(accelerator, self.accelerators)
+        return self.channel_of_each[accelerator]
 
-    @property
+    @cached_property
+    def channel_of_each(self) -> tuple[int, ...]:
+        """By accelerator: the DRAM channel it is behind."""
+        return tuple([self.dram.channel_of(a, self.accelerators) for a in range(self.accelerators)])
+
+    @cached_property
     def channels(self) -> int:
         """Number of DRAM channels."""
         return self.dram.channels(self.accelerators)

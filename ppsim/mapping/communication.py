@@ -7,8 +7,9 @@ across channels one of them, the lowest numbered, sends and receives for all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from ppsim.hardware.interconnect import InterconnectSpec
 from ppsim.mapping.exchanges import ALL_GATHERS, BROADCASTS, REDUCES, chosen
@@ -18,8 +19,7 @@ from ppsim.mapping.layout import Intervals, Layout, merged, overlap, transfers
 Transfer = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """`sends` in order; `reads[a]`: features that accelerator a sends of those it made, or made behind its channel."""
 
     sends: tuple[Send, ...]
@@ -62,7 +62,7 @@ def reduction(root: int, members: Sequence[int], features: int, links: Interconn
 def _planned(wanted: Sequence[Transfer], made: Layout, needs: Sequence[Intervals], links: InterconnectSpec) -> Plan:
     """Sends for transfers between accelerators of which no two share a channel, by the pattern these make."""
     reads = [0] * len(needs)
-    size = {source: made.count(source) for source, _, _ in wanted}
+    size = {source: made.features_of(source) for source, _, _ in wanted}
     whole = all(features == size[source] for source, _, features in wanted)
     members = {accelerator for source, destination, _ in wanted for accelerator in (source, destination)}
     for source in size:

@@ -90,22 +90,21 @@ class _Division:
         self.net, self.system, self.bits = net, system, bits
         self.graph = net.graph if isinstance(net, PartitionedGraph) else net
         self.shapes = self.graph.input_shapes_of(layer.name)
-        self.features = [sum(piece.features for piece in tensor) for tensor in inputs]
+        self.features = [sum([piece.features for piece in tensor]) for tensor in inputs]
+        self.product = layer.gemm(self.shapes, self.graph.batch)
+        self.cut = net.layers.get(layer.name) if isinstance(net, PartitionedGraph) else None
 
     @property
     def may_choose(self) -> bool:
         """Whether it is free which units each accelerator makes: of products that are not cut, and of tables."""
-        if isinstance(self.net, PartitionedGraph) and self.layer.name in self.net.layers:
-            return False
-        product = self.layer.gemm(self.shapes, self.graph.batch)
-        return product is not None or self.layer.rows_read(self.shapes, 1) > 0
+        return self.cut is None and (self.product is not None or self.layer.rows_read(self.shapes, 1) > 0)
 
     def fill(self, wish: Wish | None, is_result: bool) -> None:
         """Fill in products, what is made, by its `wish` where it is free, and what is read."""
-        product = self.layer.gemm(self.shapes, self.graph.batch)
-        if isinstance(self.net, PartitionedGraph) and self.layer.name in self.net.layers:
+        product = self.product
+        if isinstance(self.net, PartitionedGraph) and self.cut is not None:
             assert product is not None
-            self._parts(self.net, self.net.layers[self.layer.name], product.m)
+            self._parts(self.net, self.cut, product.m)
         elif product is not None and self.layer.between_activations:
             self._heads(product)
         elif product is not None:
@@ -122,7 +121,7 @@ class _Division:
         in_pixels = self.features[0] // sum(layer.in_sizes)
         out_pixels = self.step.features // sum(layer.out_sizes)
         accelerators = self.system.accelerators
-        self.step.products = [[] for _ in range(accelerators)]
+        products: list[list[Product]] = [[] for _ in range(accelerators)]
         needs: list[list[Interval]] = [[] for _ in range(accelerators)]
         makes: list[list[Interval]] = [[] for _ in range(accelerators)]
         if layer.split == "inputs":
@@ -140,18 +139,20 @@ class _Division:
             ]
             for where, q, _ in work:
                 makes[where] += scaled(out_runs[q], out_pixels)
-        # equal parts have the same products: they are the same objects, as what is made of them is remembered by that
+        # equal parts have the same products
         known: dict[tuple[tuple[tuple[int, int | None], ...], int], list[Product]] = {}
         for where, q, blocks in work:
-            key = (tuple([(block.units, block.nonzeros) for block in blocks]), layer.out_sizes[q])
+            outputs = layer.out_sizes[q]
+            key = (tuple([(units, nonzeros) for _, units, nonzeros in blocks]), outputs)
             if key not in known:
-                known[key] = self._products(layer, blocks, layer.out_sizes[q], m, taps, in_pixels)
-            self.step.products[where] += known[key]
-            for block in blocks:
-                runs = in_runs[block.part]
-                if block.units < layer.in_sizes[block.part]:
-                    runs = _leading(runs, block.units)
-                needs[where] += scaled(runs, in_pixels)
+                known[key] = self._products(layer, blocks, outputs, m, taps, in_pixels)
+            products[where] += known[key]
+            for part, units, _ in blocks:
+                runs = in_runs[part]
+                if units < layer.in_sizes[part]:
+                    runs = _leading(runs, units)
+                needs[where] += runs if in_pixels == 1 else scaled(runs, in_pixels)
+        self.step.products = products
         self.step.reads = reads_of(self.inputs[0], tuple([merged(intervals) for intervals in needs]))
         self.step.makes = Layout(tuple([merged(intervals) for intervals in makes]))
 
@@ -169,9 +170,8 @@ class _Division:
         # split by inputs, each part is a matrix of its own, wherever it is placed
         matrices = [(block,) for block in blocks] if layer.split == "inputs" else [blocks]
         effects = [layer.effect(matrix, outputs, taps, self.bits) for matrix in matrices]
-        gemm = Gemm(m, sum([effect.k for effect in effects]), outputs)
-        weight_bits, macs = sum([effect.weight_bits for effect in effects]), sum([effect.macs for effect in effects])
-        return [Product(gemm, units, units * pixels, weight_bits, macs)]
+        k, macs, weight_bits = map(sum, zip(*effects, strict=True))
+        return [Product(Gemm(m, k, outputs), units, units * pixels, weight_bits, macs)]
 
     def _outputs(self, product: Gemm, wish: Wish | None) -> None:
         """Output units (whole groups, if there are several) are split; those with work need all that is read."""

@@ -72,21 +72,29 @@ def _rows(problem: Problem) -> list[Row]:
     channels, bits = problem.input_channels, problem.bits
     at = "mkn".index
     on_rows, on_cols, streams = at(flow.spatial_rows), at(flow.spatial_cols), at(flow.stream)
+    extents = {flow.spatial_rows: array.rows, flow.spatial_cols: array.cols, flow.stream: 1}
+    k_cuts = [_cut(whole_k, k, extents["k"]) for k in ks]
+    n_cuts = [_cut(whole_n, n, extents["n"]) for n in ns]
     found: list[Row] = []
-    for rows, _ in strips:
-        m_turns = -(-height // rows)
-        for k in ks:
-            k_turns = -(-whole_k // k)
-            for n in ns:
-                n_turns = -(-whole_n // n)
-                size = (rows, k, n)
-                high, wide, stream = size[on_rows], size[on_cols], size[streams]
+    for m_cut in [_cut(height, rows, extents["m"]) for rows, _ in strips]:
+        rows, m_turns, _, _, _ = m_cut
+        for k_cut in k_cuts:
+            k, k_turns, last_k, _, _ = k_cut
+            input_tile = read = 0
+            if not problem.input_on_chip:
+                k_channels, last_channels = -(-k * channels // whole_k), -(-last_k * channels // whole_k)
+                input_tile = rows * bits * k_channels
+                read = height * bits * ((k_turns - 1) * k_channels + last_channels)
+            for n_cut in n_cuts:
+                cuts = (m_cut, k_cut, n_cut)
+                stream, stream_turns, last_stream, _, _ = cuts[streams]
                 if stream > longest:
                     continue
-                full_high, full_wide = -(-high // array.rows), -(-wide // array.cols)
+                n, n_turns, _, _, _ = n_cut
+                _, row_turns, _, full_high, last_high = cuts[on_rows]
+                _, col_turns, _, full_wide, last_wide = cuts[on_cols]
                 folds = full_high * full_wide
                 sums_leave = stationary or (k < whole_k and folds > count)
-                input_tile = 0 if problem.input_on_chip else rows * bits * -(-k * channels // whole_k)
                 if not weight_bits:
                     weight_tile = 0
                 elif uneven:
@@ -97,26 +105,21 @@ def _rows(problem: Problem) -> list[Row]:
                     weight_tile = k * n * each
                 if 2 * (weight_tile + input_tile) + (left_slot if sums_leave else kept_slot) * rows * n > room:
                     continue
-                wholes, turns = (height, whole_k, whole_n), (m_turns, k_turns, n_turns)
-                last = tuple([whole - (t - 1) * s for whole, t, s in zip(wholes, turns, size, strict=True)])
-                last_high, last_wide = -(-last[on_rows] // array.rows), -(-last[on_cols] // array.cols)
-                more_rows, more_cols = turns[on_rows] - 1, turns[on_cols] - 1
+                more_rows, more_cols, more = row_turns - 1, col_turns - 1, stream_turns - 1
+                shares = -(-folds // count)
                 all_shares = (
-                    more_rows * more_cols * -(-folds // count)
+                    more_rows * more_cols * shares
                     + more_rows * -(-full_high * last_wide // count)
                     + more_cols * -(-last_high * full_wide // count)
                     + -(-last_high * last_wide // count)
                 )
-                shares, more, last_stream = -(-folds // count), turns[streams] - 1, last[streams]
                 if overlapped:
                     cycles = all_shares * (more * max(stream, array.rows) + max(last_stream, array.rows))
                     last_cycles = (shares - 1) * max(stream, array.rows) + stream + extra
                 else:
-                    paid = turns[streams] if sums_leave else 1
+                    paid = stream_turns if sums_leave else 1
                     cycles = all_shares * (more * stream + last_stream + paid * extra)
                     last_cycles = shares * (stream + extra)
-                last_k = last[1]
-                read = height * bits * ((k_turns - 1) * -(-k * channels // whole_k) + -(-last_k * channels // whole_k))
                 tiles = m_turns * k_turns * n_turns * groups
                 orders: tuple[tuple[bool, int, int], ...]
                 if k_turns > 1:
@@ -126,9 +129,7 @@ def _rows(problem: Problem) -> list[Row]:
                 else:
                     orders = ((True, 1, m_turns), (False, n_turns, 1))
                 for m_outer, input_passes, weight_passes in orders:
-                    dram_bits = weight_bits * weight_passes + stored
-                    if not problem.input_on_chip:
-                        dram_bits += read * input_passes
+                    dram_bits = weight_bits * weight_passes + stored + read * input_passes
                     found.append(
                         (
                             rows,
@@ -144,3 +145,10 @@ def _rows(problem: Problem) -> list[Row]:
                         )
                     )
     return found
+
+
+def _cut(whole: int, size: int, extent: int) -> tuple[int, int, int, int, int]:
+    """A dimension in pieces of a size: that, how many, the last one's, and folds of one and of the last one."""
+    turns = -(-whole // size)
+    last = whole - (turns - 1) * size
+    return size, turns, last, -(-size // extent), -(-last // extent)

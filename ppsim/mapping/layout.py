@@ -7,9 +7,9 @@ are sets of intervals of that numbering.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,14 +19,13 @@ Interval = tuple[int, int]
 Intervals = tuple[Interval, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """`made[a]`: the features accelerator a makes, disjoint sorted intervals. `replicated`: every one makes all."""
 
     made: tuple[Intervals, ...]
     replicated: bool = False
 
-    def count(self, accelerator: int) -> int:
+    def features_of(self, accelerator: int) -> int:
         """Features that `accelerator` makes."""
         return length(self.made[accelerator])
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from ppsim.hardware.array import fold_cycles, wavefront_cycles
 from ppsim.mapping.program import (
-    ACTIVITIES,
     FIRST,
     LAST,
     LOOPS,
@@ -35,11 +34,11 @@ def gemm_nest(problem: Problem, tiling: Tiling) -> Nest:
     inner = (images, strips, n_count, k_count) if tiling.m_outer else (n_count, images, strips, k_count)
     counts = (problem.groups, *inner)
     tiles: dict[States, Tile] = {}
-    sums = [0] * len(ACTIVITIES)
+    amounts = []
     cutter = _Cutter(problem, tiling, counts)
     for states, occurs in state_tallies(counts):
-        tiles[states], amounts = cutter.tile(states)
-        sums = [done + amount * occurs for done, amount in zip(sums, amounts, strict=True)]
+        tiles[states], each = cutter.tile(states)
+        amounts.append((each, occurs))
     inputs = 2 * max([tile.input_bytes for tile in tiles.values()])
     weights = problem.space
     if not problem.input_on_chip:  # a staged input has its place among the activations kept on chip
@@ -50,15 +49,14 @@ def gemm_nest(problem: Problem, tiling: Tiling) -> Nest:
     return Nest(
         counts,
         tiles,
-        Activity(*sums),
+        Activity.total(amounts),
         max(weights, 2 * max([tile.weight_bytes for tile in tiles.values()])),
         inputs,
         problem.weights_wait,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class VectorWork:
+class VectorWork(NamedTuple):
     """What the vector unit does of a layer on one accelerator.
 
     It reads `read_bits`, of which `loaded_bits` come from DRAM, and makes `made_bits`, of which `stored_bits` go there.
@@ -117,30 +115,32 @@ class _Cutter:
     def __init__(self, problem: Problem, tiling: Tiling, counts: Counts) -> None:
         self.problem, self.tiling, self.counts = problem, tiling, counts
         self.order = (1, 2, 3, 4) if tiling.m_outer else (2, 3, 1, 4)  # where images, strips, n, k stand
-        self.height, self.width = m_extent(problem)
+        self.images, (self.height, self.width) = problem.images, m_extent(problem)
         array, flow = problem.array, problem.array.flow
         at = "mkn".index
         self.on_rows, self.on_cols, self.streams = at(flow.spatial_rows), at(flow.spatial_cols), at(flow.stream)
         self.wavefront = wavefront_cycles(array.rows, array.cols, flow.stationary)
-        self.seen: dict[tuple[int | bool, ...], tuple[Tile, tuple[int, ...]]] = {}
+        self.seen: dict[tuple[int | bool, ...], tuple[Tile, Activity]] = {}
         self.stationary, self.overlapped = flow.stationary, array.overlapped
         self.final = tuple([LAST if count > 1 else FIRST for count in counts])
         self.one_m = counts[self.order[0]] == counts[self.order[1]] == 1
 
-    def tile(self, states: States) -> tuple[Tile, tuple[int, ...]]:
-        """The tile at a combination of loop states, and the amounts of its activity in the order of `ACTIVITIES`."""
+    def tile(self, states: States) -> tuple[Tile, Activity]:
+        """The tile at a combination of loop states, and its activity."""
         problem, tiling, counts = self.problem, self.tiling, self.counts
         image_at, strip_at, n_at, k_at = self.order
         image, strip, n_state, k_state = states[image_at], states[strip_at], states[n_at], states[k_at]
         n_count, k_count = counts[n_at], counts[k_at]
         # where k is cut, tiles before the last one of n differ in nothing but what is staged
-        staged = problem.staged_bits > 0 and not any(states)
+        begins = not any(states)
+        staged = begins and problem.staged_bits > 0
         last = self.overlapped and states == self.final
         n_alike = MIDDLE if k_count > 1 and n_state == FIRST and n_count > 1 else n_state
         alike = image, strip, n_alike, k_state, staged, last
-        if alike in self.seen:
-            return self.seen[alike]
-        images = _size(problem.images, tiling.images, counts[image_at], image)
+        known = self.seen.get(alike)
+        if known is not None:
+            return known
+        images = _size(self.images, tiling.images, counts[image_at], image)
         rows = _size(self.height, tiling.rows, counts[strip_at], strip)
         m, k = images * rows * self.width, _size(problem.k, tiling.k, k_count, k_state)
         n = _size(problem.n, tiling.n, n_count, n_state)
@@ -167,7 +167,7 @@ class _Cutter:
         if new_inputs and not problem.input_on_chip:
             first_row = 0 if strip == FIRST else self.height - rows if strip == LAST else tiling.rows
             input_bits = strip_bits(problem, first_row, rows, images, k)
-        if not any(states):  # all FIRST
+        if begins:
             input_bits += problem.staged_bits
         self.seen[alike] = self._costs((m, k, n), opens, closes, last, macs_a_row, weight_bits, input_bits)
         return self.seen[alike]
@@ -181,34 +181,31 @@ class _Cutter:
         macs_a_row: int,
         weight_bits: int,
         input_bits: int,
-    ) -> tuple[Tile, tuple[int, ...]]:
-        p, array = self.problem, self.problem.array
-        (m, k, n), stationary = size, self.stationary
+    ) -> tuple[Tile, Activity]:
+        p, array, bits = self.problem, self.problem.array, self.problem.bits
+        m, k, n = size
         high, wide, stream = size[self.on_rows], size[self.on_cols], size[self.streams]
         full_high, full_wide = -(-high // array.rows), -(-wide // array.cols)
         # a cut of k is known by the tiling's, so that the last one waits for the others' sums
-        whole = (m, self.tiling.k, n)
-        folds = ceil_div(whole[self.on_rows], array.rows) * ceil_div(whole[self.on_cols], array.cols)
-        spilled = stationary or (self.tiling.k < p.k and folds > array.count)
+        spilled = self.stationary or spills(p, m, self.tiling.k, n)
         outputs = m * n if closes else 0
-        output_bits = 0 if p.output_on_chip else outputs * p.bits
+        output_bits = 0 if p.output_on_chip else outputs * bits
         operations = outputs * p.vector_operations_per_output
 
         # the operand reads of `operand_traffic`
         folded = [1, 1, 1]
         folded[self.on_rows], folded[self.on_cols] = full_high, full_wide
         reads = folded[2] * m * k + folded[0] * k * n
-        sram_bits = reads * p.bits + weight_bits + input_bits
-        sram_bits += outputs * p.bits + output_bits
+        sram_bits = (reads + outputs) * bits + weight_bits + input_bits + output_bits
         accumulator_bits = 0
         if spilled:
             sums = (2 * folded[1] - 1) * m * n - outputs
             if not opens:
                 sums += m * n
             accumulator_bits = sums * array.accumulator_bits
-        cycles = self._cycles(stream, ceil_div(full_high * full_wide, array.count), opens, closes, spilled, last)
+        cycles = self._cycles(stream, -(-full_high * full_wide // array.count), opens, closes, spilled, last)
         in_scratchpad = accumulator_bits if array.accumulator_depth is None else 0
-        fed = ceil_div(sram_bits + in_scratchpad, 8 * p.sram_bytes_per_cycle)
+        fed = -(-(sram_bits + in_scratchpad) // (8 * p.sram_bytes_per_cycle))
         register_bits, hop_bits = self._register_traffic(m * k * n, high, wide, bool(outputs) or spilled)
         tile = Tile(
             _bursts(weight_bits, p.burst),
@@ -218,7 +215,7 @@ class _Cutter:
             _bursts(output_bits, p.burst),
             opens,
         )
-        return tile, (
+        return tile, Activity(
             m * macs_a_row,
             register_bits,
             hop_bits,

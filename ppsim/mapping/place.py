@@ -62,11 +62,11 @@ class _Placement:
         self.system, self.steps, self.stays, self.batch, self.bits = system, steps, stays, batch, bits
         self.links: dict[Link, int] = {}
         self.routes: dict[tuple[int, int], tuple[int, ...]] = {}
-        #: by step, product (its id), kind of accelerator, whether its output stays on chip, and what is resident
-        self.product_nests: dict[tuple[int, int, int, bool, int | None], Nest] = {}
+        #: by step, products, kind of accelerator, whether its output stays on chip, and what is resident
+        self.product_nests: dict[tuple[int, tuple[Product, ...], int, bool, int | None], tuple[Nest, ...]] = {}
         #: what an accelerator gets of its channel when all behind it are busy, bits/s
         self.bits_per_s = 8 * system.dram.rate(1, 0) / system.dram.group_size(system.accelerators)
-        self.channel = tuple(system.channel_of(a) for a in range(system.accelerators))
+        self.channel = system.channel_of_each
         self.kind_of = system.kind_of
         self.readers = readers_of(steps)
         #: by accelerator: bytes of weights that are on chip from the start, None if they come from DRAM
@@ -75,8 +75,8 @@ class _Placement:
             self.resident = [self._resident_share(a) for a in range(system.accelerators)]
 
     def program(self) -> Program:
-        stages = tuple(self._stage(index) for index in range(len(self.steps)))
-        resident = tuple(share is not None for share in self.resident)
+        stages = tuple([self._stage(index) for index in range(len(self.steps))])
+        resident = tuple([share is not None for share in self.resident])
         return Program(self.system, stages, tuple(self.links), self.bits, resident)
 
     def _stage(self, index: int) -> Stage:
@@ -103,17 +103,21 @@ class _Placement:
             return tuple([self._vector_nests(index, a) for a in range(self.system.accelerators)])
         return tuple(
             [
-                tuple([self._product_nest(index, a, product, self.resident[a]) for product in products])
+                self._product_nests(index, a, tuple(products), self.resident[a]) if products else ()
                 for a, products in enumerate(step.products)
             ]
         )
 
-    def _product_nest(self, index: int, a: int, product: Product, resident: int | None) -> Nest:
+    def _product_nests(
+        self, index: int, a: int, products: tuple[Product, ...], resident: int | None
+    ) -> tuple[Nest, ...]:
         kind, output_on_chip = self.kind_of[a], self._output_on_chip(index, a)
-        key = (index, id(product), kind, output_on_chip, resident)
-        if key not in self.product_nests:
-            self.product_nests[key] = self._tiled(index, product, kind, output_on_chip, resident)
-        return self.product_nests[key]
+        key = (index, products, kind, output_on_chip, resident)
+        nests = self.product_nests.get(key)
+        if nests is None:
+            nests = tuple([self._tiled(index, product, kind, output_on_chip, resident) for product in products])
+            self.product_nests[key] = nests
+        return nests
 
     def _tiled(self, index: int, product: Product, kind: int, output_on_chip: bool, resident: int | None) -> Nest:
         step, system, gemm = self.steps[index], self.system, product.gemm
@@ -196,15 +200,15 @@ class _Placement:
             return None
         try:
             for index, step in enumerate(self.steps):
-                for product in step.products[a] if step.products else ():
-                    self._product_nest(index, a, product, share)
+                if step.products:
+                    self._product_nests(index, a, tuple(step.products[a]), share)
         except InputError:
             return None
         return share
 
     def _vector_nests(self, index: int, a: int) -> tuple[Nest, ...]:
         step, system = self.steps[index], self.system
-        made = step.makes.count(a)
+        made = step.makes.features_of(a)
         if not made:
             return ()
         kind = system.kind_of[a]
@@ -304,7 +308,8 @@ class _Placement:
         self, work: tuple[tuple[Nest, ...], ...], reads: tuple[int, ...], messages: tuple[Message, ...]
     ) -> tuple[int, ...]:
         """Bytes/s of each channel for the mix of reads and writes of this stage."""
-        read, written = [0] * self.system.channels, [0] * self.system.channels
+        dram, channels = self.system.dram, self.system.channels
+        read, written = [0] * channels, [0] * channels
         for nests, channel, read_back in zip(work, self.channel, reads, strict=True):
             read[channel] += read_back * 8
             for nest in nests:
@@ -315,7 +320,7 @@ class _Placement:
             if message.written:
                 written[self.channel[message.destination]] += message.bytes * 8
         mixes = list(zip(read, written, strict=True))
-        rates = {mix: self.system.dram.rate(*mix) for mix in set(mixes)}
+        rates = {mix: dram.rate(*mix) for mix in set(mixes)}
         return tuple([rates[mix] for mix in mixes])
 
 

@@ -8,13 +8,12 @@ messages carry activations.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import product
 from math import prod
-from operator import attrgetter
+from operator import attrgetter, mul
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,8 +38,10 @@ class Tile(NamedTuple):
     opens_output: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+_WEIGHTS, _INPUTS, _OUTPUTS = attrgetter("weight_bytes"), attrgetter("input_bytes"), attrgetter("output_bytes")
+
+
+class Activity(NamedTuple):
     """What is counted for energy and conservation, in exact units (no burst rounding)."""
 
     macs: int = 0
@@ -55,18 +56,11 @@ class Activity:
     stalled_cycles: int = 0
 
     @staticmethod
-    def total(parts: Iterable[tuple[Activity, int]]) -> Activity:
+    def total(parts: Sequence[tuple[Activity, int]]) -> Activity:
         """The sum of activities, each as often as stated."""
-        sums = [0] * len(ACTIVITIES)
-        for part, count in parts:
-            for i, amount in enumerate(_amounts(part)):
-                sums[i] += amount * count
-        return Activity(*sums)
-
-
-#: names of what is counted, in order
-ACTIVITIES = tuple(f.name for f in fields(Activity))
-_amounts = attrgetter(*ACTIVITIES)
+        counts = [count for _, count in parts]
+        columns = zip(*[part for part, _ in parts], strict=True)
+        return Activity(*[sum(map(mul, amounts, counts)) for amounts in columns])
 
 
 #: loops of a nest
@@ -85,6 +79,8 @@ class Nest:
     Loaded weights and inputs may take `weight_space` and `input_space` bytes of the scratchpad: room for at least two
     tiles of each, and all that is left for weights, which are prefetched as far as it goes. `weights_wait`: what is
     loaded as weights are activations, which are there when the stage's other inputs are.
+
+    There are `length` tiles; `loads_weights`, `loads_inputs` and `stores` say whether any of them does so.
     """
 
     counts: Counts
@@ -93,11 +89,20 @@ class Nest:
     weight_space: int
     input_space: int
     weights_wait: bool = False
+    length: int = field(init=False)
+    loads_weights: bool = field(init=False)
+    loads_inputs: bool = field(init=False)
+    stores: bool = field(init=False)
 
-    @cached_property
-    def length(self) -> int:
-        """Number of tiles."""
-        return prod(self.counts)
+    def __post_init__(self) -> None:
+        """Find what every nest is asked for; one by one, as cached properties, that takes longer."""
+        tiles = self.tiles.values()
+        self.__dict__.update(
+            length=prod(self.counts),
+            loads_weights=any(map(_WEIGHTS, tiles)),
+            loads_inputs=any(map(_INPUTS, tiles)),
+            stores=any(map(_OUTPUTS, tiles)),
+        )
 
     def kind(self, index: int) -> int:
         """The kind of the tile at `index`: the states of the loops there, as digits to base 3."""
@@ -132,21 +137,6 @@ class Nest:
     def dram_bytes(self) -> int:
         """Bytes all tiles load and store, in whole bursts."""
         return sum([(t.weight_bytes + t.input_bytes + t.output_bytes) * n for t, n in self.tallies()])
-
-    @cached_property
-    def loads_weights(self) -> bool:
-        """Whether any tile loads weights."""
-        return any(tile.weight_bytes for tile in self.tiles.values())
-
-    @cached_property
-    def loads_inputs(self) -> bool:
-        """Whether any tile loads inputs."""
-        return any(tile.input_bytes for tile in self.tiles.values())
-
-    @cached_property
-    def stores(self) -> bool:
-        """Whether any tile stores outputs."""
-        return any(tile.output_bytes for tile in self.tiles.values())
 
     @cached_property
     def compute_cycles(self) -> int:
@@ -215,8 +205,7 @@ def state_tallies(counts: Counts) -> tuple[tuple[States, int], ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """Activations or partial sums sent from one accelerator to another.
 
     It leaves when both have finished the stage that made them, and when the messages `after` (numbers in the same
@@ -255,12 +244,16 @@ class Stage:
     @cached_property
     def nests(self) -> Mapping[Nest, int]:
         """The different nests of all accelerators, with how often each occurs."""
-        return Counter(nest for nests in self.work for nest in nests)
+        found: dict[Nest, int] = {}
+        for nests in self.work:
+            for nest in nests:
+                found[nest] = found.get(nest, 0) + 1
+        return found
 
     @cached_property
     def activity(self) -> Activity:
         """Activity of all accelerators."""
-        return Activity.total((nest.activity, count) for nest, count in self.nests.items())
+        return Activity.total([(nest.activity, count) for nest, count in self.nests.items()])
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,4 +272,4 @@ class Program:
     @cached_property
     def link_specs(self) -> tuple[LinkSpec, ...]:
         """What each link is capable of, by number."""
-        return tuple(self.system.interconnect.link(link) for link in self.links)
+        return tuple([self.system.interconnect.link(link) for link in self.links])

@@ -72,9 +72,11 @@ def _agree(steps: list[Step], kept: list[bool]) -> None:
     while changed:
         changed = False
         for step in steps:
+            if len(step.reads) < 2 or not step.is_product:
+                continue
             for as_weights in (False, True):
                 sources = {read.step for read in step.reads if read.as_weights == as_weights}
-                if step.is_product and len({kept[source] for source in sources}) > 1:
+                if len({kept[source] for source in sources}) > 1:
                     for source in sources:
                         kept[source] = False
                     changed = True
@@ -83,7 +85,7 @@ def _agree(steps: list[Step], kept: list[bool]) -> None:
 def _between_factors(step: Step, bits: int) -> int:
     """Bits between the factors of a product, the largest there are."""
     chained = [product.gemm for work in step.products for product in work if product.chained[1]]
-    return max((gemm.m * gemm.n * bits for gemm in chained), default=0)
+    return max([gemm.m * gemm.n * bits for gemm in chained], default=0)
 
 
 class _Room:
@@ -98,6 +100,8 @@ class _Room:
     def largest(self, sets: tuple[Intervals, ...]) -> list[int]:
         """By kind: bytes of the largest of its accelerators' sets of features."""
         sizes = [length(intervals) for intervals in sets]
+        if len(self.members) == 1:  # all are equal
+            return [self.bytes(max(sizes))]
         return [self.bytes(max([sizes[a] for a in members])) for members in self.members]
 
     def bytes(self, features: int) -> int:

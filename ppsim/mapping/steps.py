@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import prod
+from typing import NamedTuple
 
 from ppsim.mapping.layout import Intervals, Layout, merged, within
 from ppsim.workload.gemm import Gemm, Window
@@ -14,8 +15,7 @@ from ppsim.workload.graph import INPUT, LayerGraph
 from ppsim.workload.layer import Layer
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(NamedTuple):
     """A matrix product one accelerator computes, with the channels and features of the input it reads.
 
     `weight_bits` are the bits of a group's weights in DRAM and `macs` its MACs with energy for each row of m; None: all
@@ -31,8 +31,7 @@ class Product:
     chained: tuple[bool, bool] = (False, False)
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """What a step reads of another one's output: the features each accelerator needs, in that one's numbering.
 
     `as_weights`: they are the right operand of a product.
@@ -43,8 +42,7 @@ class Read:
     as_weights: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """Part of a tensor: the whole output of a step, from feature `first` of the tensor on."""
 
     step: int
@@ -88,7 +86,9 @@ class Step:
     @property
     def sources(self) -> tuple[int, ...]:
         """The steps it reads, each once."""
-        return tuple(dict.fromkeys(read.step for read in self.reads))
+        if len(self.reads) == 1:  # as it is most often
+            return (self.reads[0].step,)
+        return tuple(dict.fromkeys([read.step for read in self.reads]))
 
     def input_reads(self) -> list[Read]:
         """What it reads but for the right operands of its products."""

@@ -67,8 +67,7 @@ class Problem(NamedTuple):
         return self.m // (self.window.out_height * self.window.out_width) if self.window else 1
 
 
-@dataclass(frozen=True, slots=True)
-class Tiling:
+class Tiling(NamedTuple):
     """Tile sizes, and whether the m loop is outside the n loop.
 
     `rows` are output rows of one image (or, without a window, rows of m); `images` of them lie in a tile.
@@ -346,9 +345,11 @@ def output_slot_bits(problem: Problem, sums_leave: bool) -> int:
 def spills(problem: Problem, m: int, k: int, n: int) -> bool:
     """Whether a tile's partial sums leave the arrays before their reduction over k is complete."""
     array, flow = problem.array, problem.array.flow
+    if flow.stationary or k >= problem.k:
+        return flow.stationary
     size = {"m": m, "k": k, "n": n}
     folds = -(-size[flow.spatial_rows] // array.rows) * -(-size[flow.spatial_cols] // array.cols)
-    return flow.stationary or (k < problem.k and folds > array.count)
+    return folds > array.count
 
 
 def _widest_strip_bits(problem: Problem, rows: int, images: int) -> int:

@@ -103,12 +103,15 @@ class _Ties:
     def axes(self, tensors: Mapping[str, Sequence[Span]]) -> Axes:
         """What came of it, axes numbered in the order they were made."""
         roots = sorted({self.root(axis) for axis in range(len(self.parent))})
+        if len(roots) == len(self.parent):  # none was joined with another one
+            spans = {name: tuple(spans) for name, spans in tensors.items()}
+            return Axes(tuple(self.atoms), tuple(self.movable), spans)
         number = {root: at for at, root in enumerate(roots)}
         return Axes(
-            atoms=tuple(self.atoms[root] for root in roots),
-            movable=tuple(self.movable[root] for root in roots),
+            atoms=tuple([self.atoms[root] for root in roots]),
+            movable=tuple([self.movable[root] for root in roots]),
             spans={
-                name: tuple(Span(number[self.root(span.axis)], span.units) for span in spans)
+                name: tuple([Span(number[self.root(span.axis)], span.units) for span in spans])
                 for name, spans in tensors.items()
             },
         )
@@ -118,6 +121,10 @@ def _output(
     layer: Layer, sources: list[tuple[Span, ...]], shapes: tuple[tuple[int, ...], ...], units: int, ties: _Ties
 ) -> tuple[Span, ...]:
     """The spans of a layer's output of `units` units; what the layer ties together is tied in `ties`."""
+    if layer.pointwise:
+        return sources[0]
+    if isinstance(layer, Linear | Embedding) or (isinstance(layer, Conv) and layer.groups == 1):
+        return (Span(ties.new(units), units),)
     if isinstance(layer, Flatten):
         pixels = prod(shapes[0][1:])
         return tuple(Span(span.axis, span.units * pixels) for span in sources[0])
@@ -125,18 +132,17 @@ def _output(
         return tuple(span for spans in sources for span in spans)
     if isinstance(layer, Add):
         return _added(sources, units, ties)
-    if layer.pointwise or isinstance(layer, Pool | LayerNorm):
+    if isinstance(layer, Pool | LayerNorm):
         return sources[0]
     if isinstance(layer, Softmax) and layer.groups > 1 and len(sources[0]) == 1:
         ties.coarsen(sources[0][0].axis, layer.groups)
         return sources[0]
-    if isinstance(layer, MatMul) or (isinstance(layer, Conv) and layer.groups > 1):
+    if isinstance(layer, MatMul | Conv):
         return _grouped(layer.groups, sources, units, ties)
-    out = Span(ties.new(units), units)
     # whatever else makes units of all it reads, or of pieces of a concatenation, ties nothing, but keeps their order
-    if not isinstance(layer, Linear | Conv | Embedding):
-        for span in (*sources[0], out):
-            ties.fix(span.axis)
+    out = Span(ties.new(units), units)
+    for span in (*sources[0], out):
+        ties.fix(span.axis)
     return (out,)
 
 

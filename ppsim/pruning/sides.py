@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +16,7 @@ from ppsim.workload.graph import LayerGraph
 from ppsim.workload.partitioned import split_evenly
 
 
-@dataclass(frozen=True)
-class Sides:
+class Sides(NamedTuple):
     """The spans that a layer's input and output units are cut along; () for a side with fewer units than parts."""
 
     inputs: tuple[Span, ...]
@@ -86,14 +86,16 @@ def cut_of(graph: LayerGraph, layers: Sequence[str], parts: int, reduced: Collec
             _side(reads, inputs, parts, atoms, own), _side(makes, outputs, parts, atoms, own) if divided else ()
         )
     used = sorted({span.axis for both in sides.values() for span in (*both.inputs, *both.outputs)})
+    if len(used) == len(atoms):
+        return Cut(parts, tuple(atoms), sides)
     number = {axis: at for at, axis in enumerate(used)}
 
     def renumbered(spans: tuple[Span, ...]) -> tuple[Span, ...]:
-        return tuple(Span(number[span.axis], span.units) for span in spans)
+        return tuple([Span(number[span.axis], span.units) for span in spans])
 
     return Cut(
         parts,
-        tuple(atoms[axis] for axis in used),
+        tuple([atoms[axis] for axis in used]),
         {name: Sides(renumbered(both.inputs), renumbered(both.outputs)) for name, both in sides.items()},
     )
 
@@ -107,7 +109,7 @@ def _side(
     """
     if units < parts:
         return ()
-    if all(atoms[span.axis] >= parts for span in spans):
+    if min([atoms[span.axis] for span in spans]) >= parts:
         return spans
     if spans not in own:
         atoms.append(units)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Gemm:
+class Gemm(NamedTuple):
     """`groups` independent products of an (m x k) by a (k x n) matrix: m positions, k reduction, n output units."""
 
     m: int

@@ -76,7 +76,7 @@ class LayerGraph:
         sources = self.sources
         for layer in self.layers:
             try:
-                shapes[layer.name] = layer.output_shape(tuple(shapes[source] for source in sources[layer.name]))
+                shapes[layer.name] = layer.output_shape(tuple([shapes[source] for source in sources[layer.name]]))
             except InputError as error:
                 raise InputError(f"{self.name}: {error}") from None
         return MappingProxyType(shapes)
@@ -97,7 +97,12 @@ class LayerGraph:
 
     def input_shapes_of(self, name: str) -> Shapes:
         """Shapes of what the layer called `name` reads."""
-        return tuple(self.shapes[source] for source in self.sources[name])
+        return self._input_shapes[name]
+
+    @cached_property
+    def _input_shapes(self) -> dict[str, Shapes]:
+        shapes = self.shapes
+        return {name: tuple([shapes[source] for source in sources]) for name, sources in self.sources.items()}
 
     def gemm_of(self, name: str) -> Gemm | None:
         """The product a layer lowers to at this graph's batch, or None."""
@@ -137,13 +142,16 @@ class LayerGraph:
         Raises InputError, which names the argument that the patterns are, when a pattern matches none.
         """
         globs = [p.strip() for p in patterns.split(",")] if isinstance(patterns, str) else list(patterns)
+        found: set[str] = set()
         for glob in globs:
-            if not any(fnmatchcase(name, glob) for name in self.divisible):
+            matching = [name for name in self.divisible if fnmatchcase(name, glob)]
+            if not matching:
                 raise InputError(
                     f"{self.name}: {argument}={glob!r} matches no linear layer or ungrouped convolution; "
                     f"there are: {', '.join(self.divisible) or 'none'}"
                 )
-        return tuple(name for name in self.divisible if any(fnmatchcase(name, glob) for glob in globs))
+            found.update(matching)
+        return tuple([name for name in self.divisible if name in found])
 
     def with_batch(self, batch: int) -> LayerGraph:
         """The same network for another batch."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
 from math import prod
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,7 @@ from ppsim.workload.layers import Conv
 from ppsim.workload.sparsity import DENSE, Block, Effect, Sparsity
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """What an output part keeps of one input part: its first `units` input units, against all its output units.
 
     `nonzeros` of these weights are not zero; None: none is known to be zero (but for those that n:m sparsity prunes).
@@ -80,21 +79,23 @@ class PartitionedLayer:
 
     def _check_blocks(self, q: int, blocks: tuple[Kept, ...]) -> None:
         seen = set()
+        sizes = self.in_sizes
         for block in blocks:
-            if not 0 <= block.part < len(self.in_sizes):
+            part, units, nonzeros = block
+            if not 0 <= part < len(sizes):
                 raise InputError(
                     f"output part {q} keeps {block}, which is no block: input parts go from 0 to {self.parts - 1}"
                 )
-            if not 1 <= block.units <= self.in_sizes[block.part]:
+            if not 1 <= units <= sizes[part]:
                 raise InputError(
-                    f"output part {q} keeps {block}, which is no block: input part {block.part} has "
-                    f"{self.in_sizes[block.part]} units; keep 1 or more of them"
+                    f"output part {q} keeps {block}, which is no block: input part {part} has "
+                    f"{sizes[part]} units; keep 1 or more of them"
                 )
-            if block.part in seen:
-                raise InputError(f"output part {q} keeps input part {block.part} twice")
-            if block.nonzeros is not None and block.nonzeros < 0:
-                raise InputError(f"output part {q}: nonzeros of input part {block.part} must not be negative")
-            seen.add(block.part)
+            if part in seen:
+                raise InputError(f"output part {q} keeps input part {part} twice")
+            if nonzeros is not None and nonzeros < 0:
+                raise InputError(f"output part {q}: nonzeros of input part {part} must not be negative")
+            seen.add(part)
         if not blocks and self.out_sizes[q]:
             raise InputError(f"output part {q} keeps no block; keep at least one input unit for it")
 
@@ -105,13 +106,18 @@ class PartitionedLayer:
             raise InputError(f"rank={rank} goes with a split by outputs, not by inputs; leave one of the two out")
         if self.sparsity.kind != "dense":
             raise InputError(f"rank={rank} goes with dense factors, not with sparsity {self.sparsity.kind!r}")
-        if any(block.nonzeros is not None for blocks in self.kept for block in blocks):
+        if self.knows_nonzeros:
             raise InputError(f"rank={rank} goes with dense factors: leave the nonzeros of the blocks out")
 
     @property
     def parts(self) -> int:
         """Number of parts."""
         return len(self.in_sizes)
+
+    @property
+    def knows_nonzeros(self) -> bool:
+        """Whether any kept block says how many of its weights are not zero."""
+        return any(nonzeros is not None for blocks in self.kept for _, _, nonzeros in blocks)
 
     def fan_in(self, part: int) -> int:
         """Input units output part `part` is connected to: the reduction length of its product."""
@@ -224,7 +230,7 @@ class PartitionedGraph:
             )
         check_parts(self.parts, layer.split, inputs, outputs)
         taps = self.taps(name)
-        if any(block.nonzeros is not None for blocks in layer.kept for block in blocks):
+        if layer.knows_nonzeros:
             layer.nonzeros(taps)
         if layer.rank is not None:
             most = max(min(layer.fan_in(q) * taps, size) for q, size in enumerate(layer.out_sizes))

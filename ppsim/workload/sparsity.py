@@ -15,7 +15,7 @@ the reduction.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
 from annotated_types import Ge, Gt, Le
 from pydantic import Field
@@ -25,8 +25,7 @@ from ppsim.specification import Specification
 from ppsim.units import ceil_div
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A (k x n) block of weights of `bits` bits with `nonzeros` of them not zero."""
 
     k: int
@@ -35,8 +34,7 @@ class Block:
     bits: int
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(NamedTuple):
     """What a block costs: length of the reduction, MACs with energy for each row of m, bits of weights in DRAM."""
 
     k: int

@@ -58,7 +58,7 @@ def program_of(hardware: ppsim.System, *messages: tuple, cycles=None, reads=None
     for source, destination, size, *changes in messages:
         route = hardware.interconnect.route(count, source, destination) if size else ()
         hops = tuple(numbers.setdefault(link, len(numbers)) for link in route)
-        sent.append(replace(Message(source, destination, size, hops, False), **(changes[0] if changes else {})))
+        sent.append(Message(source, destination, size, hops, False)._replace(**(changes[0] if changes else {})))
     work = tuple(busy(c) for c in cycles or [0] * count)
     rates = (hardware.dram.rate(1, 0),) * hardware.channels
     none = (0,) * count

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import replace
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ppsim
+from ppsim.engine import separate
 from ppsim.engine.run import run
 from ppsim.engine.separate import stage_ends
+from ppsim.engine.walk import Delivery, walk
 from ppsim.explore.cost.costs import Cost
 from ppsim.explore.cost.pricing import cost_of
 from ppsim.mapping.place import place
@@ -68,6 +73,21 @@ def test_stacks_of_separate_parts_have_an_answer() -> None:
             ends = stage_ends(program)
             assert ends is not None
             assert ends == engine_ends(program, "reference")
+
+
+def test_what_another_accelerator_does_too_is_not_walked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    walks = []
+
+    def counted(*arguments: Any) -> Generator[int, Delivery, None]:
+        walks.append(arguments)
+        return walk(*arguments)
+
+    monkeypatch.setattr(separate, "walk", counted)
+    separate._class_of.cache_clear()
+    # both compute equal parts, and the first one has a softmax besides
+    net = ppsim.partition(ppsim.load_workload("mlp_mnist"), 2)
+    assert stage_ends(place(net, ppsim.load_system("tetris", accelerators=2))) is not None
+    assert len(walks) == 1
 
 
 def test_what_shares_a_channel_is_for_the_engine() -> None:

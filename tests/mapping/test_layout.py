@@ -105,7 +105,7 @@ def test_scaling_follows_whole_channels(channels, per_channel_in, per_channel_ou
     made = (((0, cut * per_channel_in),), ((cut * per_channel_in, channels * per_channel_in),))
     layout = Layout(made).scaled(channels * per_channel_out, channels * per_channel_in)
     assert layout.made == (((0, cut * per_channel_out),), ((cut * per_channel_out, channels * per_channel_out),))
-    assert [layout.count(a) for a in (0, 1)] == [cut * per_channel_out, (channels - cut) * per_channel_out]
+    assert [layout.features_of(a) for a in (0, 1)] == [cut * per_channel_out, (channels - cut) * per_channel_out]
 
 
 @given(feature_sets, st.integers(1, 4))

@@ -124,7 +124,7 @@ def test_activations_go_to_dram_once_or_stay(case):
         if not index:
             assert not any(stage.work)
             continue
-        made = [feature * step.makes.count(a) for a in range(system.accelerators)]
+        made = [feature * step.makes.features_of(a) for a in range(system.accelerators)]
         written = [sum(nest.activity.output_bits for nest in nests) for nests in stage.work]
         sent = [m for m in stage.messages if m.bytes and not m.sums and m.route]
         if step.partial_on:

@@ -199,7 +199,7 @@ def test_all_work_is_linear_in_the_batch_and_no_weight_is(name, batch):
     for layer in net.layers:
         if isinstance(layer, Conv | Linear):
             one = net.gemm_of(layer.name)
-            assert more.gemm_of(layer.name) == replace(one, m=batch * one.m)
+            assert more.gemm_of(layer.name) == one._replace(m=batch * one.m)
 
 
 @pytest.mark.parametrize(("sequence", "batch"), [(1, 1), (128, 1), (384, 2), (512, 3)])

@@ -8,7 +8,6 @@ too. Static power runs throughout. What takes no time, as on ideal links, is spr
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -106,7 +105,7 @@ class _Spending:
         activity = nest.activity
         if nest.compute_cycles and nest.vector_cycles:
             operations = activity.vector_operations
-            activity = Activity(vector_operations=operations) if vector else replace(activity, vector_operations=0)
+            activity = Activity(vector_operations=operations) if vector else activity._replace(vector_operations=0)
         return Amounts(
             macs=activity.macs,
             register_bits=activity.register_bits,

@@ -53,8 +53,8 @@ def _booked(program: Program, ends: tuple[int, ...]) -> Cost:
         seconds=before_fs / FS_PER_S,
         energy_pj=sum(energy.values()),
         energy=energy,
-        macs=sum(layer.macs for layer in layers),
-        dram_bytes=sum(layer.dram_bytes for layer in layers),
-        link_bytes=sum(layer.link_bytes for layer in layers),
+        macs=sum([layer.macs for layer in layers]),
+        dram_bytes=sum([layer.dram_bytes for layer in layers]),
+        link_bytes=sum([layer.link_bytes for layer in layers]),
         layers=tuple(layers),
     )
