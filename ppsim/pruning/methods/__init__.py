@@ -19,7 +19,7 @@ METHODS: dict[str, Method] = {
     "metis": metis,
 }
 #: packages that some take
-NEEDS = {"metis": "pymetis"}
+NEEDS = {"metis": "pymetis", "output": "torch"}
 #: those that leave the units of every axis in their order where there are no couplings to go by
 IN_ORDER = ("contiguous", "alternating")
 
