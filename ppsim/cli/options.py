@@ -41,12 +41,31 @@ Jobs = Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Processes
 Engine = Annotated[
     str, typer.Option("--engine", metavar="auto|reference", help="reference simulates tile by tile, without shortcuts.")
 ]
+TrainedModel = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", help="A trained network: .onnx, mlp_mnist, vgg_mnist, or a workload with --weights."
+    ),
+]
+Weights = Annotated[
+    str | None, typer.Option("--weights", metavar="FILE", help="Weights of a workload: .safetensors or .npz.")
+]
+Assignment = Annotated[
+    str, typer.Option("--method", help="How units are assigned: alternating, output, metis, random, contiguous.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Starts whatever is random.")]
 JsonFile = Annotated[
     str | None,
     typer.Option(
         "--json", metavar="FILE", help="Write the numbers as JSON; - writes them to stdout, tables to stderr."
     ),
 ]
+
+
+def check_one_of(calibration: str | None, images: str | None) -> None:
+    """Complain about both kinds of inputs at once."""
+    if calibration and images:
+        raise InputError("--calibration has no labels and --images has; give one of the two")
 
 
 def system_settings(

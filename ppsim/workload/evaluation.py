@@ -23,8 +23,6 @@ from ppsim.workload.model import Array, Model
 
 #: bytes of tensors that are computed at once; a single input may take more
 MAX_BYTES = 2**28
-#: the largest number of float32
-LARGEST = float(np.finfo(np.float32).max)
 #: onnxruntime's level of messages that only fatal ones reach: what goes wrong is an exception as well
 _FATAL = 4
 
@@ -69,7 +67,10 @@ def input_shape(graph: LayerGraph) -> tuple[int, ...]:
 
 
 def checked_inputs(graph: LayerGraph, inputs: Array) -> Array:
-    """Inputs (N, ...) as an array; raises InputError for another shape or type, and for rows there are not."""
+    """Inputs (N, ...) as an array.
+
+    Raises InputError for another shape or type, for numbers float32 has not, and for rows there are not.
+    """
     inputs = np.asarray(inputs)
     wanted = input_shape(graph)
     if inputs.ndim == 0 or inputs.shape[1:] != wanted:
@@ -80,8 +81,11 @@ def checked_inputs(graph: LayerGraph, inputs: Array) -> Array:
     accepted = "integers, the rows of its embeddings, are" if rows else "floating point numbers and integers are"
     if inputs.dtype.kind not in ("iu" if rows else "fiub"):
         raise InputError(f"{graph.name}: inputs of {inputs.dtype}; {accepted} accepted")
-    if inputs.dtype.itemsize > 4 and inputs.dtype.kind == "f" and not np.all(np.abs(inputs) <= LARGEST):
-        raise InputError(f"{graph.name}: inputs hold NaN or infinite numbers, or some too large for float32")
+    if inputs.dtype.kind == "f":
+        with np.errstate(all="ignore"):
+            finite = np.isfinite(inputs.astype(np.float32, copy=False)).all()
+        if not finite:
+            raise InputError(f"{graph.name}: inputs hold NaN or infinite numbers, or some too large for float32")
     if rows and inputs.size:
         most = min(layer.entries[0] for layer in graph.layers if isinstance(layer, Embedding)) - 1
         least, largest = int(inputs.min()), int(inputs.max())
@@ -94,11 +98,7 @@ def _operand(graph: LayerGraph, inputs: Array) -> Array:
     """Some inputs as the type the network computes with."""
     if takes_rows(graph):
         return inputs.astype(np.int64)
-    with np.errstate(all="ignore"):
-        numbers = np.ascontiguousarray(inputs, dtype=np.float32)
-    if not np.isfinite(numbers).all():
-        raise InputError(f"{graph.name}: inputs hold NaN or infinite numbers, or some too large for float32")
-    return numbers
+    return np.ascontiguousarray(inputs, dtype=np.float32)
 
 
 def _session(model: Model, layers: Sequence[str]) -> Any:

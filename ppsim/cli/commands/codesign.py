@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ppsim.cli.options import Energy, JsonFile, Settings, SystemName, system_settings
+from ppsim.cli.options import (
+    Assignment,
+    Energy,
+    JsonFile,
+    Seed,
+    Settings,
+    SystemName,
+    TrainedModel,
+    Weights,
+    check_one_of,
+    system_settings,
+)
 from ppsim.cli.output import (
     check_distinct,
     check_json,
@@ -40,12 +51,7 @@ NO_BOUND = "how little it might be here has no bound above 0."
 
 
 def codesign(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL", help="A trained network: .onnx, mlp_mnist, vgg_mnist, or a workload with --weights."
-        ),
-    ],
+    model: TrainedModel,
     system: SystemName,
     accelerators: Annotated[
         int | None, typer.Option("-n", "--accelerators", help="How many accelerators.  [default: 8]")
@@ -64,9 +70,7 @@ def codesign(
         float | None,
         typer.Option("--min-accuracy", metavar="SHARE", help="The fastest that is right that often: 0.97."),
     ] = None,
-    weights: Annotated[
-        str | None, typer.Option("--weights", metavar="FILE", help="Weights of a workload: .safetensors or .npz.")
-    ] = None,
+    weights: Weights = None,
     calibration: Annotated[
         str | None,
         typer.Option("--calibration", metavar="FILE", help="Inputs without labels (.npz), to fit and to judge with."),
@@ -87,10 +91,8 @@ def codesign(
     rivals: Annotated[
         bool, typer.Option("--rivals/--no-rivals", help="Beside it uniform and FLOP-guided pruning.")
     ] = True,
-    method: Annotated[
-        str, typer.Option("--method", help="How units are assigned: alternating, output, metis, random, contiguous.")
-    ] = "alternating",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Starts whatever is random.")] = 0,
+    method: Assignment = "alternating",
+    seed: Seed = 0,
     out: Annotated[
         str | None,
         typer.Option(
@@ -126,8 +128,7 @@ def codesign(
     given = [target for target in (target_latency, target_energy, min_accuracy) if target is not None]
     if len(given) != 1:
         raise InputError("give one of --target-latency, --target-energy and --min-accuracy")
-    if calibration and images:
-        raise InputError("--calibration has no labels and --images has; give one of the two")
+    check_one_of(calibration, images)
     if min_accuracy is not None:
         if not 0 < min_accuracy <= 1:
             raise InputError(f"--min-accuracy {min_accuracy:g} is out of range; accepted: above 0, up to 1")

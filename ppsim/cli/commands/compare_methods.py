@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ppsim.cli.options import Dataflow, Energy, JsonFile, Overlap, Settings, system_settings
+from ppsim.cli.options import (
+    Dataflow,
+    Energy,
+    JsonFile,
+    Overlap,
+    Seed,
+    Settings,
+    Weights,
+    check_one_of,
+    system_settings,
+)
 from ppsim.cli.output import (
     check_distinct,
     check_json,
@@ -81,9 +91,7 @@ def compare_methods(
             "--layers", metavar="GLOB", help="Layers to cut, to thin, or to write as two; channels go everywhere."
         ),
     ] = "*",
-    weights: Annotated[
-        str | None, typer.Option("--weights", metavar="FILE", help="Weights of a workload: .safetensors or .npz.")
-    ] = None,
+    weights: Weights = None,
     calibration: Annotated[
         str | None,
         typer.Option("--calibration", metavar="FILE", help="Inputs without labels (.npz), to choose by and to fit to."),
@@ -96,7 +104,7 @@ def compare_methods(
             help="MNIST, for test accuracy: x_train, y_train, x_test, y_test (.npz); or openml; or digits.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Starts whatever is random.")] = 0,
+    seed: Seed = 0,
     published: Annotated[
         bool, typer.Option("--published", help="Compare networks that papers pruned, instead of a MODEL.")
     ] = False,
@@ -136,8 +144,7 @@ def compare_methods(
         return
     if model is None:
         raise InputError("MODEL is missing: name a network, or give --published")
-    if calibration and images:
-        raise InputError("--calibration has no labels and --images has; give one of the two")
+    check_one_of(calibration, images)
     _compared(
         model,
         system or USUAL_SYSTEM,

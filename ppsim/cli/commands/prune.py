@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ppsim.cli.options import JsonFile
+from ppsim.cli.options import Assignment, JsonFile, Seed, TrainedModel, Weights
 from ppsim.cli.output import check_distinct, check_json, console_for, print_page, progress, say, write_json
 from ppsim.errors import InputError
 
@@ -26,19 +26,12 @@ EVEN = 1.1
 
 
 def prune(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL", help="A trained network: .onnx, mlp_mnist, vgg_mnist, or a workload with --weights."
-        ),
-    ],
+    model: TrainedModel,
     parts: Annotated[int, typer.Option("-p", "--parts", help="Cut layers into that many parts.")],
     layers: Annotated[
         str, typer.Option("--layers", metavar="GLOB", help="Layers to cut: names or globs, with commas.")
     ] = "fc*",
-    weights: Annotated[
-        str | None, typer.Option("--weights", metavar="FILE", help="Weights of a workload: .safetensors or .npz.")
-    ] = None,
+    weights: Weights = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -52,9 +45,7 @@ def prune(
         str | None,
         typer.Option("--export", metavar="FILE", help="Write the pruned model too: .onnx, .safetensors or .npz."),
     ] = None,
-    method: Annotated[
-        str, typer.Option("--method", help="How units are assigned: alternating, output, metis, random, contiguous.")
-    ] = "alternating",
+    method: Assignment = "alternating",
     saliency: Annotated[
         str, typer.Option("--saliency", help="What is kept most of: w (|w|), w2, or wx2, which needs --calibration.")
     ] = "w2",
@@ -78,7 +69,7 @@ def prune(
     compensated: Annotated[
         bool, typer.Option("--compensate/--no-compensate", help="Fit what is left to the calibration inputs.")
     ] = True,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Starts whatever is random.")] = 0,
+    seed: Seed = 0,
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Leave out nodes of an ONNX file that ppsim has no layer for.")
     ] = False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from operator import attrgetter
 
 import numpy as np
 
@@ -251,7 +252,7 @@ def _rivals(
         proposals = [judged(bench, design) for design in designs(bench, parts, budget)]
         proposals += [tighter[name]] if name in tighter else []
         if proposals:
-            found.append((name, min(proposals, key=lambda proposal: proposal.rank)))
+            found.append((name, min(proposals, key=attrgetter("rank"))))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 import numpy as np
 
@@ -98,17 +99,13 @@ def proposed(bench: Bench, parts: Sequence[int], budget: int, others: Sequence[t
         found.add(stage, proposal)
         starts.append(proposal)
     if bench.judge:
-        for start in sorted(starts, key=_rank)[:IMPROVED]:
+        for start in sorted(starts, key=attrgetter("rank"))[:IMPROVED]:
             starts += _reassigned(bench, start, budget, found)
-        for start in sorted(starts, key=_rank)[:IMPROVED]:
+        for start in sorted(starts, key=attrgetter("rank"))[:IMPROVED]:
             _climb(bench, start, budget, found)
         if found.best is not None:
             _reassigned(bench, found.best, budget, found)
     return found
-
-
-def _rank(proposal: Proposal) -> tuple[float, float, int]:
-    return proposal.rank
 
 
 def _reassigned(bench: Bench, start: Proposal, budget: int, found: Trajectory) -> list[Proposal]:
