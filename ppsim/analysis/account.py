@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ppsim.analysis.ledger import Amounts, Movement, amounts, movement
 from ppsim.analysis.result import LayerResult, Result
 from ppsim.engine.trace import Trace
 from ppsim.hardware.energy import COMPONENTS
+from ppsim.hardware.system import System
 from ppsim.mapping.program import Program, Stage
 from ppsim.units import FS_PER_S, cycles_in
 from ppsim.workload.graph import LayerGraph
@@ -34,7 +37,7 @@ def account(net: LayerGraph | PartitionedGraph, trace: Trace, engine: str) -> Re
         parts=net.parts if isinstance(net, PartitionedGraph) else 1,
         cycles=cycles_in(trace.end_fs, system.clock_hz),
         seconds=trace.end_fs / FS_PER_S,
-        energy={component: sum(layer.energy[component] for layer in layers) for component in COMPONENTS},
+        energy={component: sum([layer.energy[component] for layer in layers]) for component in COMPONENTS},
         energy_unit=system.energy.unit,
         amounts=Amounts.total([layer.amounts for layer in layers]),
         macs=sum(layer.macs for layer in layers),
@@ -51,16 +54,17 @@ def account(net: LayerGraph | PartitionedGraph, trace: Trace, engine: str) -> Re
 def _layer(stage: Stage, index: int, trace: Trace, moved: Movement, before_fs: int, end_fs: int) -> LayerResult:
     system = trace.program.system
     activity = stage.activity
-    cycles = cycles_in(end_fs, system.clock_hz) - cycles_in(before_fs, system.clock_hz)
+    end, before = cycles_in(end_fs, system.clock_hz), cycles_in(before_fs, system.clock_hz)
     started = [time for time in trace.started[index] if time >= 0]
     # layers of branches overlap: what a layer computes, it computes after its inputs are there
-    ready_fs = min(max((trace.delivered[w][a] for w in stage.waits_for), default=0) for a in range(system.accelerators))
+    inputs = [trace.delivered[waited] for waited in stage.waits_for]
+    ready_fs = min(map(max, zip(*inputs, strict=True))) if inputs else 0
     peak = system.peak_macs_per_s * (end_fs - ready_fs) / FS_PER_S
     paid = amounts(stage, moved, trace.program, end_fs - before_fs)
     return LayerResult(
         name=stage.name,
         fused=stage.layers[1:],
-        cycles=cycles,
+        cycles=end - before,
         span_cycles=cycles_in(end_fs - min(started, default=before_fs), system.clock_hz),
         macs=activity.macs,
         dram_bytes=moved.dram_bytes,
@@ -75,34 +79,34 @@ def _layer(stage: Stage, index: int, trace: Trace, moved: Movement, before_fs: i
 
 def _bound(stage: Stage, program: Program) -> str:
     """What is busy longest in a stage: the busiest array, vector unit, channel or link."""
-    system = program.system
+    system, work, messages = program.system, stage.work, stage.messages
+    stored = messages.at_ends(system.accelerators, system.dram.burst_bytes).stored
     channels = [0] * system.channels
-    compute = 0.0
-    vector = []
-    for a, nests in enumerate(stage.work):
-        clock = system.accelerator(a).clock_hz
-        channels[system.channel_of(a)] += sum(nest.dram_bytes for nest in nests) + stage.reads[a]
-        compute = max(compute, sum(nest.compute_cycles for nest in nests) / clock)
-        vector.append(sum(nest.vector_cycles for nest in nests) / clock)
-    links: dict[int, int] = {}
-    for message in stage.messages:
-        if message.written:
-            channels[system.channel_of(message.destination)] += system.dram.rounded(message.bytes)
-        vector[message.destination] += system.accelerator(message.destination).vector_fs(message.sums) / FS_PER_S
-        for link in message.route:
-            links[link] = links.get(link, 0) + message.bytes
-    carried = (size / program.link_specs[link].rate for link, size in links.items())
+    moved = zip(system.channel_of_each, work.dram_bytes, stage.reads, stored, strict=True)
+    for channel, tiles, read_back, written in moved:
+        channels[channel] += tiles + read_back + written
+    compute, vector = _seconds(work.compute_cycles, system), _seconds(work.vector_cycles, system)
+    for destination, sums in messages.summed:
+        vector[destination] += system.accelerator(destination).vector_fs(sums) / FS_PER_S
+    carried, specs = 0.0, program.link_specs
+    if not system.interconnect.ideal:
+        carried = max([size / specs[link].rate for link, size in messages.link_bytes], default=0.0)
     busy = {
-        "compute": compute,
-        "DRAM": max(moved / rate for moved, rate in zip(channels, stage.rates, strict=True)),
-        "link": 0.0 if system.interconnect.ideal else max(carried, default=0.0),
+        "compute": max(compute),
+        "DRAM": max([size / rate for size, rate in zip(channels, stage.rates, strict=True)]),
+        "link": carried,
         "vector": max(vector),
     }
     if stage.kind == "input" and not any(busy.values()):
         return "launch"
     bound = max(busy, key=busy.__getitem__)
-    array_cycles = sum(nest.compute_cycles * count for nest, count in stage.nests.items())
-    return "buffer" if bound == "compute" and 2 * stage.activity.stalled_cycles > array_cycles else bound
+    return "buffer" if bound == "compute" and 2 * work.activity.stalled_cycles > sum(work.compute_cycles) else bound
+
+
+def _seconds(cycles: Sequence[int], system: System) -> list[float]:
+    """By accelerator: seconds of its cycles."""
+    clocks = [kind.clock_hz for kind in system.kinds]
+    return [count / clocks[kind] for count, kind in zip(cycles, system.kind_of, strict=True)]
 
 
 def _notes(net: LayerGraph | PartitionedGraph, program: Program) -> list[str]:

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+import numpy as np
+
 from ppsim.hardware.energy import EnergyTable
-from ppsim.mapping.program import Program, Stage
+from ppsim.mapping.program import Messages, Program, Stage
 from ppsim.units import FS_PER_S
 
 PJ_PER_J = 1e12
@@ -33,38 +35,33 @@ class Movement(NamedTuple):
 
 def movement(stage: Stage, program: Program) -> Movement:
     """What a stage's tiles and messages move; DRAM bytes are whole bursts."""
-    system, specs = program.system, program.link_specs
-    tiles = sum([nest.dram_bytes * count for nest, count in stage.nests.items()])
-    written = sent = hops = routed = sums = operations = 0
-    own = 0.0
-    sram = list(stage.reads)
-    for message in stage.messages:
-        if message.written:
-            written += (size := system.dram.rounded(message.bytes))
-            sram[message.destination] += size
-        if message.source != message.destination:
-            sent += message.bytes
-            sram[message.source] += message.bytes
-            sram[message.destination] += message.bytes
-        if message.sums:
-            sums += message.sums
-            operations += message.sums if system.accelerator(message.destination).vector.enabled else 0
-        routed += message.bytes * len(message.route)
-        for link in message.route:
-            if (pj := specs[link].pj_per_bit) is None:
-                hops += message.bytes
-            else:
-                own += 8 * message.bytes * pj
+    system, messages = program.system, stage.messages
+    tiles, reads = sum(stage.work.dram_bytes), sum(stage.reads)
+    if not len(messages):
+        return Movement(tiles + reads, 0, 0, 0, 0.0, stage.reads, 0, 0)
+    stored, passed = messages.at_ends(system.accelerators, system.dram.burst_bytes)
+    hops, routed, own = messages.routed, messages.routed, 0.0
+    if program.links_have_prices:
+        hops, own = _priced(messages, [spec.pj_per_bit for spec in program.link_specs])
     return Movement(
-        dram_bytes=tiles + sum(stage.reads) + written,
-        link_bytes=sent,
+        dram_bytes=tiles + reads + sum(stored),
+        link_bytes=messages.sent,
         hop_bytes=hops,
         router_bytes=routed,
         own_link_pj=own,
-        exchange_sram_bytes=tuple(sram),
-        sums=sums,
-        sum_operations=operations,
+        exchange_sram_bytes=tuple(map(sum, zip(stage.reads, stored, passed, strict=True))),
+        sums=sum([count for _, count in messages.summed]),
+        sum_operations=sum([count for a, count in messages.summed if system.accelerator(a).vector.enabled]),
     )
+
+
+def _priced(messages: Messages, prices: Sequence[float | None]) -> tuple[int, float]:
+    """Bytes over links without a price of their own, once a hop, and the energy of the others, message by message."""
+    price = np.array([np.nan if one is None else one for one in prices])[messages.route_links]
+    own = ~np.isnan(price)
+    paid = 8 * messages.hop_bytes[own] * price[own]
+    # one after the other: a sum in pairs would round differently
+    return int(messages.hop_bytes[~own].sum()), float(np.cumsum(paid)[-1]) if len(paid) else 0.0
 
 
 class Amounts(NamedTuple):
@@ -111,20 +108,20 @@ class Amounts(NamedTuple):
         for part in parts:
             for kib, bits in part.sram_bits.items():
                 sram[kib] = sram.get(kib, 0) + bits
-        scalars = (name for name in Amounts._fields if name != "sram_bits")
-        return Amounts(sram_bits=sram, **{name: sum(getattr(part, name) for part in parts) for name in scalars})
+        columns = zip(*parts, strict=True) if parts else [()] * len(Amounts._fields)
+        named = zip(Amounts._fields, columns, strict=True)
+        return Amounts(sram_bits=sram, **{name: sum(column) for name, column in named if name != "sram_bits"})
 
 
 def amounts(stage: Stage, moved: Movement, program: Program, duration_fs: int) -> Amounts:
     """What is to be paid for a stage that took `duration_fs`: static power runs on every accelerator and channel."""
     system, activity, seconds = program.system, stage.activity, duration_fs / FS_PER_S
-    sram = dict.fromkeys([kind.buffer.kib for kind in system.kinds], 0)
-    if len(sram) == 1:  # one size of scratchpads: it is of no matter whose they are
-        sram[system.kinds[0].buffer.kib] = activity.sram_bits + 8 * sum(moved.exchange_sram_bytes)
+    if len(system.kinds) == 1:
+        sram = {system.kinds[0].buffer.kib: activity.sram_bits + 8 * sum(moved.exchange_sram_bytes)}
     else:
-        for nests, exchanged, kind in zip(stage.work, moved.exchange_sram_bytes, system.kind_of, strict=True):
-            bits = sum([nest.activity.sram_bits for nest in nests]) + 8 * exchanged
-            sram[system.kinds[kind].buffer.kib] += bits
+        sram = dict.fromkeys([kind.buffer.kib for kind in system.kinds], 0)
+        for bits, exchanged, kind in zip(stage.work.sram_bits, moved.exchange_sram_bytes, system.kind_of, strict=True):
+            sram[system.kinds[kind].buffer.kib] += bits + 8 * exchanged
     sum_bits = 2 * moved.sums * system.accelerator(0).array.accumulator_bits
     return Amounts(
         macs=activity.macs,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -58,9 +59,10 @@ class Result:
     """A simulated run.
 
     `cycles` are in accelerator 0's clock, `seconds` exact to the femtosecond, energies in pJ (in multiply-accumulates
-    where `energy_unit` is "MAC": a table without joules). `dram_bytes` are whole
-    bursts on all channels; `link_bytes` counts a byte once per message, not per hop. `shortcuts` says how often each
-    shortcut of the engine fired. `assumptions` is what the numbers rest on, one line each.
+    where `energy_unit` is "MAC": a table without joules). `dram_bytes` are whole bursts on all channels; `link_bytes`
+    counts a byte once per message, not per hop. `assumptions` is what the numbers rest on, one line each. `events`,
+    which the engine handled, and `shortcuts`, how often each fired, differ between engines: results are compared
+    without them.
     """
 
     workload: str
@@ -78,8 +80,8 @@ class Result:
     dram_bytes: int
     link_bytes: int
     layers: tuple[LayerResult, ...]
-    events: int
-    shortcuts: Mapping[str, int]
+    events: int = field(compare=False)
+    shortcuts: Mapping[str, int] = field(compare=False)
     engine: str
     assumptions: tuple[str, ...]
 
@@ -138,7 +140,7 @@ def combined(results: list[Result]) -> Result:
         link_bytes=sum(r.link_bytes for r in results),
         layers=_one_after_the_other(results),
         events=sum(r.events for r in results),
-        shortcuts={name: sum(r.shortcuts[name] for r in results) for name in first.shortcuts},
+        shortcuts=dict(sum((Counter(r.shortcuts) for r in results), Counter())),
         engine=first.engine,
         assumptions=first.assumptions,
     )

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ppsim.documents import dump, is_file, locate, read, set_path, validate, version
+from ppsim.documents import dump, is_file, locate, quote, read, set_path, settings_of, validate, version
 from ppsim.errors import InputError
 from ppsim.hardware.energy import EnergyTable
 from ppsim.hardware.memories import memory_called
@@ -33,7 +33,7 @@ def load_system(name: str, accelerators: int | None = None, set: Mapping[str, An
     what the table or a memory brings. Raises InputError naming the file, the key and the accepted values.
     """
     document = deepcopy(_system_document(name))
-    settings = dict(set or {})
+    settings = settings_of(set, str(name))
     if accelerators is not None:
         settings["accelerators"] = accelerators
     return _build(document, settings, str(name), from_file=True)
@@ -41,12 +41,12 @@ def load_system(name: str, accelerators: int | None = None, set: Mapping[str, An
 
 def load_energy_table(name: str) -> EnergyTable:
     """The energy table called `name`, or in the file of that path; "NAME@16" scales it to 16 nm (see `scale`)."""
-    return validate(EnergyTable, deepcopy(_table_document(name)), f"energy table {name}")
+    return validate(EnergyTable, deepcopy(_table_document(str(name))), f"energy table {name}")
 
 
 def system_with(system: System, settings: Mapping[str, Any]) -> System:
     """`system` with fields changed by path."""
-    return _build(dump(system), settings, system.name, from_file=False)
+    return _build(dump(system), settings_of(settings, system.name), system.name, from_file=False)
 
 
 def _build(document: dict[str, Any], settings: Mapping[str, Any], where: str, from_file: bool) -> System:
@@ -54,7 +54,8 @@ def _build(document: dict[str, Any], settings: Mapping[str, Any], where: str, fr
     placed = {} if from_file else _memory_entries(document, where)
     renewed = from_file or not settings.keys().isdisjoint(("energy", "dram", "dram.memory"))
     has_new_table = "energy" in settings
-    document["energy"] = _energy(settings.pop("energy", document.get("energy")), where)
+    what = "energy table" if has_new_table else f"{where}: energy table"
+    document["energy"] = _energy(settings.pop("energy", document.get("energy")), where, what)
     numbers = {path: value for path, value in settings.items() if path.startswith("energy.")}
     for path, value in settings.items():
         if path not in numbers:
@@ -83,16 +84,19 @@ def _count_groups(document: dict[str, Any], settings: Mapping[str, Any], where: 
         document["accelerators"] = sum(counts)
 
 
-def _energy(energy: Any, where: str) -> Any:
-    """The mapping of an energy table from its name, or from the name of another (`from`) and what differs from that."""
+def _energy(energy: Any, where: str, what: str) -> Any:
+    """The mapping of an energy table from its name, or from the name of another (`from`) and what differs from that.
+
+    `what` is what an error says that there is none of.
+    """
     if isinstance(energy, str):
-        return deepcopy(_table_document(energy))
+        return deepcopy(_table_document(energy, what))
     if not isinstance(energy, dict) or "from" not in energy:
         return energy
     if not isinstance(energy["from"], str):
-        raise InputError(f"{where}: energy.from: give the name of an energy table, got {energy['from']!r}")
+        raise InputError(f"{where}: energy.from: give the name of an energy table, got {quote(energy['from'])}")
     differs = {key: value for key, value in energy.items() if key != "from"}
-    return deepcopy(_table_document(energy["from"])) | differs
+    return deepcopy(_table_document(energy["from"], what)) | differs
 
 
 def _memory_entries(document: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -164,9 +168,9 @@ def _read_system(path: Path, version: tuple[str, int, int]) -> dict[str, Any]:
     return document
 
 
-def _table_document(name: str) -> dict[str, Any]:
-    base, node_nm = _split_node(name)
-    path = locate(base, TABLES, "energy table")
+def _table_document(name: str, what: str = "energy table") -> dict[str, Any]:
+    base, node_nm = _split_node(name, what)
+    path = locate(base, TABLES, what)
     return _read_table(path, version(path), node_nm)
 
 
@@ -179,7 +183,7 @@ def _read_table(path: Path, version: tuple[str, int, int], node_nm: float | None
     return scaled
 
 
-def _split_node(name: str) -> tuple[str, float | None]:
+def _split_node(name: str, what: str) -> tuple[str, float | None]:
     """ "horowitz-45nm@16" as ("horowitz-45nm", 16.0); a name without @, or a file called so, has no node."""
     base, at, node = name.rpartition("@")
     if not at or is_file(name):
@@ -188,5 +192,5 @@ def _split_node(name: str) -> tuple[str, float | None]:
         return base, float(node.removesuffix("nm"))
     except ValueError:
         raise InputError(
-            f"energy table {name!r}: {node!r} is no node; after @ one in nm is accepted, as in {base}@16"
+            f"{what} {name!r}: {node!r} is no node; after @ one in nm is accepted, as in {base}@16"
         ) from None

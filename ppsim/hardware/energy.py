@@ -126,6 +126,10 @@ class EnergyTable(Specification):
     leakage_w: Entry
     unit: Literal["pJ", "MAC"] = "pJ"
 
+    def __hash__(self) -> int:
+        """Of few fields: systems are looked up by the thousand, and tables rarely differ in others alone."""
+        return hash((self.name, self.mac_pj.value, self.dram_pj_per_bit.value))
+
     def entries(self) -> Iterator[tuple[str, Entry]]:
         """The numbers by the name of their field; every point of the SRAM curve is called "sram"."""
         for field in fields(self):
@@ -199,6 +203,10 @@ class EnergyTable(Specification):
 
     def zeros(self) -> tuple[str, ...]:
         """The entries that are zero, with their reasons."""
+        return self._zeros
+
+    @cached_property
+    def _zeros(self) -> tuple[str, ...]:
         entries = [(name, entry) for name, entry in self.entries() if name != "sram"]
         entries += [(f"sram at {point.kib:g} KiB", point.pj_per_bit) for point in self.sram]
         return tuple(f"{name} = 0: {entry.reason}" for name, entry in entries if not entry.value)

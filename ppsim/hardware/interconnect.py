@@ -110,7 +110,7 @@ class InterconnectSpec(Specification):
         """The directed links from `source` to `destination`, in order; empty when they are the same."""
         if source == destination:
             return ()
-        return _route(TOPOLOGIES[self.topology], self._plan(accelerators), source, destination)
+        return _route(TOPOLOGIES[self.topology], self.plan(accelerators), source, destination)
 
     def link(self, link: Link) -> LinkSpec:
         """What one directed link is capable of: its edge's own numbers, else the interconnect's."""
@@ -118,7 +118,7 @@ class InterconnectSpec(Specification):
 
     def ring(self, accelerators: int) -> tuple[int, ...]:
         """All accelerators in the order in which ring algorithms pass data on: each is near the next."""
-        return TOPOLOGIES[self.topology].ring(self._plan(accelerators))
+        return TOPOLOGIES[self.topology].ring(self.plan(accelerators))
 
     def exchange(self, pattern: Pattern) -> str:
         """Name of the algorithm of an exchange: as set here, else the topology's default."""
@@ -127,11 +127,11 @@ class InterconnectSpec(Specification):
 
     def check(self, accelerators: int) -> None:
         """Raise InputError if that many accelerators do not fit the shape or the edges."""
-        TOPOLOGIES[self.topology].check(self._plan(accelerators))
+        TOPOLOGIES[self.topology].check(self.plan(accelerators))
 
     def describe(self, accelerators: int) -> str:
         """A few words such as "mesh 4x4", "ring of 8", "bus" or "explicit edges: 12 links"."""
-        return TOPOLOGIES[self.topology].describe(self._plan(accelerators))
+        return TOPOLOGIES[self.topology].describe(self.plan(accelerators))
 
     def graph(self, accelerators: int) -> nx.DiGraph:
         """The nodes, each with `pos` (x, y) to draw it at, and directed links with `bandwidth_gb_s`, `latency_ns`.
@@ -142,7 +142,7 @@ class InterconnectSpec(Specification):
         """
         import networkx as nx
 
-        topology, plan = TOPOLOGIES[self.topology], self._plan(accelerators)
+        topology, plan = TOPOLOGIES[self.topology], self.plan(accelerators)
         topology.check(plan)
         graph = nx.DiGraph()
         for node, position in topology.positions(plan).items():
@@ -154,7 +154,8 @@ class InterconnectSpec(Specification):
             graph.add_edges_from(ends, bandwidth_gb_s=bandwidth, latency_ns=latency, link=link)
         return graph
 
-    def _plan(self, accelerators: int) -> Plan:
+    def plan(self, accelerators: int) -> Plan:
+        """What the topology connects: what routes depend on, and speeds do not."""
         return Plan(accelerators, self.shape, self.edges)
 
     @cached_property

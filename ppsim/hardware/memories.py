@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
 
 from annotated_types import Gt, MinLen
 
-from ppsim.documents import locate, read, validate
+from ppsim.documents import locate, read, validate, version
 from ppsim.errors import InputError
 from ppsim.hardware.energy import Entry
 from ppsim.specification import Specification
@@ -58,14 +59,18 @@ class _Catalogue(Specification):
     memories: dict[str, Memory]
 
 
-@lru_cache(maxsize=16)
 def load_memories(name: str = SHIPPED) -> Mapping[str, Memory]:
     """DRAM energies by name: those shipped, or those in the file of that path.
 
     Raises InputError naming the file, the key and the accepted values.
     """
-    document = read(locate(name, CATALOGUES, "memory catalogue"), FORMAT)
-    return MappingProxyType(validate(_Catalogue, document, f"memory catalogue {name}").memories)
+    path = locate(name, CATALOGUES, "memory catalogue")
+    return _read(path, version(path))
+
+
+@lru_cache(maxsize=16)
+def _read(path: Path, version: tuple[str, int, int]) -> Mapping[str, Memory]:
+    return MappingProxyType(validate(_Catalogue, read(path, FORMAT), f"memory catalogue {path}").memories)
 
 
 def memory_called(name: str, where: str) -> Memory:

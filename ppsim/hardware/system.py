@@ -32,7 +32,7 @@ class System(Specification):
 
     name: str
     description: str
-    accelerators: Annotated[int, Gt(0), Le(1 << 20)]
+    accelerators: Annotated[int, Gt(0), Le(1 << 14)]
     clock_mhz: ClockMhz
     array: ArraySpec
     buffer: BufferSpec
@@ -71,7 +71,8 @@ class System(Specification):
     @cached_property
     def kind_of(self) -> tuple[int, ...]:
         """By accelerator: its number in `kinds`."""
-        return tuple(self.kinds.index(kind) for kind, count in self._counted for _ in range(count))
+        numbers = [(self.kinds.index(kind), count) for kind, count in self._counted]
+        return tuple([number for number, count in numbers for _ in range(count)])
 
     def accelerator(self, number: int) -> Accelerator:
         """What an accelerator is made of."""
@@ -98,6 +99,8 @@ class System(Specification):
 
     def alone(self) -> System:
         """Accelerator 0 by itself: what speedups are held against."""
+        if self.accelerators == 1:
+            return self
         groups = tuple(replace(group, count=1) for group in self.groups[:1])
         return replace(self, accelerators=1, groups=groups)
 
@@ -133,7 +136,8 @@ class System(Specification):
     @cached_property
     def channel_of_each(self) -> tuple[int, ...]:
         """By accelerator: the DRAM channel it is behind."""
-        return tuple([self.dram.channel_of(a, self.accelerators) for a in range(self.accelerators)])
+        behind = self.dram.group_size(self.accelerators)
+        return tuple([a // behind for a in range(self.accelerators)])
 
     @cached_property
     def channels(self) -> int:

@@ -6,23 +6,23 @@ across channels one of them, the lowest numbered, sends and receives for all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from functools import lru_cache
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
-from ppsim.hardware.interconnect import InterconnectSpec
-from ppsim.mapping.exchanges import ALL_GATHERS, BROADCASTS, REDUCES, chosen
-from ppsim.mapping.exchanges.contract import Send
-from ppsim.mapping.layout import Intervals, Layout, merged, overlap, transfers
+import numpy as np
 
-Transfer = tuple[int, int, int]
+from ppsim.hardware.interconnect import TOPOLOGIES, InterconnectSpec
+from ppsim.mapping.columns import Ints, Lists, ints
+from ppsim.mapping.exchanges import ALL_GATHERS, BROADCASTS, REDUCES, algorithms, chosen
+from ppsim.mapping.exchanges.contract import NO_SENDS, Sends
+from ppsim.mapping.layout import Interval, Intervals, Layout, Transfers, merged, overlap, transfers
+from ppsim.mapping.remembering import Memory
 
 
 class Plan(NamedTuple):
     """`sends` in order; `reads[a]`: features that accelerator a sends of those it made, or made behind its channel."""
 
-    sends: tuple[Send, ...]
+    sends: Sends
     reads: tuple[int, ...]
 
 
@@ -35,48 +35,62 @@ def exchange(
     scratchpads, and everyone needs a copy.
     """
     if made.replicated or needs == made.made:
-        return Plan((), (0,) * len(needs))
-    return _exchange(made, needs, channel_of, links)
+        return Plan(NO_SENDS, (0,) * len(needs))
+    key = (made, needs, channel_of, wiring(links, len(needs)))
+    return _PLANS.get(key, lambda: _exchange(made, needs, channel_of, links))
 
 
-@lru_cache(maxsize=1024)
+#: plans that are remembered
+_PLANS: Memory[Plan] = Memory(32 << 20, lambda plan: 2000 + 40 * len(plan.reads) + plan.sends.nbytes)
+
+
+def wiring(links: InterconnectSpec, accelerators: int) -> Hashable:
+    """What routes and exchanges depend on: topology and algorithms, and no speeds."""
+    return TOPOLOGIES[links.topology], links.plan(accelerators), algorithms(links)
+
+
 def _exchange(
     made: Layout, needs: tuple[Intervals, ...], channel_of: tuple[int, ...] | None, links: InterconnectSpec
 ) -> Plan:
-    """The same, remembered, where anything may have to be sent."""
+    """The same where anything may have to be sent."""
     everything = transfers(made, needs)
     if not everything:
-        return Plan((), (0,) * len(needs))
+        return Plan(NO_SENDS, (0,) * len(needs))
     if channel_of is None or len(set(channel_of)) == len(channel_of):
         return _planned(everything, made, needs, links)
-    local = [(s, d) for s, d, _ in everything if channel_of[s] == channel_of[d]]
-    remote = [(s, d) for s, d, _ in everything if channel_of[s] != channel_of[d]]
-    return _through_channels(made, needs, channel_of, links, local, remote)
+    channel = ints(channel_of)
+    alike = channel[everything.source] == channel[everything.destination]
+    return _through_channels(made, needs, channel_of, links, everything.where(alike), everything.where(~alike))
 
 
-def reduction(root: int, members: Sequence[int], features: int, links: InterconnectSpec) -> list[Send]:
+def reduction(root: int, members: Sequence[int], features: int, links: InterconnectSpec) -> Sends:
     """Partial sums of `features` features from all members to the root."""
     return chosen(links, "reduce", REDUCES)(root, members, features)
 
 
-def _planned(wanted: Sequence[Transfer], made: Layout, needs: Sequence[Intervals], links: InterconnectSpec) -> Plan:
+def _planned(wanted: Transfers, made: Layout, needs: Sequence[Intervals], links: InterconnectSpec) -> Plan:
     """Sends for transfers between accelerators of which no two share a channel, by the pattern these make."""
+    sizes = ints([made.features_of(a) for a in range(len(needs))])
+    sources = np.unique(wanted.source).tolist()
+    whole = bool((wanted.features == sizes[wanted.source]).all())
+    members = set(sources).union(np.unique(wanted.destination).tolist())
     reads = [0] * len(needs)
-    size = {source: made.features_of(source) for source, _, _ in wanted}
-    whole = all(features == size[source] for source, _, features in wanted)
-    members = {accelerator for source, destination, _ in wanted for accelerator in (source, destination)}
-    for source in size:
-        asked = (needs[d] for s, d, _ in wanted if s == source)
-        reads[source] = size[source] if whole else overlap(made.made[source], merged([i for n in asked for i in n]))
+    size = {source: int(sizes[source]) for source in sources}
+    asking = None if whole else Lists.grouped(wanted.source, len(needs))
+    for source in sources:
+        reads[source] = size[source]
+        if asking is not None:
+            asked = dict.fromkeys([needs[d] for d in wanted.destination[asking.at(source)].tolist()])
+            reads[source] = overlap(made.made[source], merged([interval for some in asked for interval in some]))
     if whole and len(size) > 1 and len(wanted) == len(size) * (len(members) - 1):
         order = [a for a in links.ring(len(needs)) if a in members]
         sends = chosen(links, "all_gather", ALL_GATHERS)(order, [size.get(a, 0) for a in order])
     elif whole and len(size) == 1 and len(wanted) > 1:
         ((root, features),) = size.items()
-        sends = chosen(links, "broadcast", BROADCASTS)(root, [d for _, d, _ in wanted], features)
+        sends = chosen(links, "broadcast", BROADCASTS)(root, wanted.destination.tolist(), features)
     else:
-        sends = [Send(*transfer) for transfer in wanted]
-    return Plan(tuple(sends), tuple(reads))
+        sends = Sends.at_once(wanted.source, wanted.destination, wanted.features)
+    return Plan(sends, tuple(reads))
 
 
 def _through_channels(
@@ -84,62 +98,60 @@ def _through_channels(
     needs: Sequence[Intervals],
     channel_of: Sequence[int],
     links: InterconnectSpec,
-    local: list[tuple[int, int]],
-    remote: list[tuple[int, int]],
+    local: Transfers,
+    remote: Transfers,
 ) -> Plan:
     """Synchronise behind each channel, let one accelerator of each send to the others, and synchronise again."""
-    first = {channel: channel_of.index(channel) for channel in set(channel_of)}
+    count = len(needs)
+    first = {channel: number for number, channel in reversed(list(enumerate(channel_of)))}
     speaker = [first[channel] for channel in channel_of]
-    has: list[Intervals] = [()] * len(needs)
-    wants: list[Intervals] = [()] * len(needs)
-    for of, sets, pairs_at in ((has, made.made, 0), (wants, needs, 1)):
-        behind: dict[int, list[Intervals]] = {}
-        for accelerator in dict.fromkeys(pair[pairs_at] for pair in remote):
-            behind.setdefault(speaker[accelerator], []).append(sets[accelerator])
-        for accelerator, found in behind.items():
-            of[accelerator] = merged([interval for intervals in found for interval in intervals])
-    across = [
-        (s, d, shared)
-        for d in range(len(needs))
-        for s in range(len(needs))
-        if s != d and has[s] and wants[d] and (shared := overlap(has[s], wants[d]))
-    ]
-    plan = _planned(across, Layout(tuple(has)), wants, links) if across else Plan((), (0,) * len(needs))
+    has = _together(made.made, np.unique(remote.source).tolist(), speaker)
+    wants = _together(needs, np.unique(remote.destination).tolist(), speaker)
+    across = transfers(Layout(has), wants)
+    plan = _planned(across, Layout(has), wants, links) if across else Plan(NO_SENDS, (0,) * count)
 
-    direct, ups, downs = _synchronisations(local, remote, speaker)
-    sends = [Send(s, d, 0) for s, d in (*direct, *ups)]
-    reported: dict[int, list[int]] = {}
-    for number, (_, destination) in enumerate(ups, start=len(direct)):
-        reported.setdefault(destination, []).append(number)
-    offset = len(sends)
-    for send in plan.sends:
-        after = tuple(number + offset for number in send.after) or tuple(reported.get(send.source, ()))
-        sends.append(replace(send, after=after))
-    come = {d: [n for n, send in enumerate(sends) if send.destination == d] for d in {s for s, _ in downs}}
-    sends += [Send(s, d, 0, tuple(come[s])) for s, d in downs]
-    return Plan(tuple(sends), plan.reads)
+    direct, ups, downs = _synchronisations(local, remote, ints(speaker))
+    before = Sends.joined([direct, ups])
+    reported = Lists.grouped(ups.destination, count).shifted(len(direct))
+    after = plan.sends.after.shifted(len(before)).or_else(reported, plan.sends.source)
+    sends = Sends.joined([before, plan.sends.waiting(after)])
+    come = Lists.grouped(sends.destination, count)
+    return Plan(Sends.joined([sends, downs.waiting(come.taken(downs.source))]), plan.reads)
 
 
-def _synchronisations(
-    local: list[tuple[int, int]], remote: list[tuple[int, int]], speaker: Sequence[int]
-) -> tuple[list[tuple[int, int]], list[tuple[int, int]], list[tuple[int, int]]]:
-    """Pairs that synchronise directly, and those that tell their speaker and are told by it.
+def _together(sets: Sequence[Intervals], accelerators: Sequence[int], speaker: Sequence[int]) -> tuple[Intervals, ...]:
+    """What some accelerators have or need, all of it at those that speak for them."""
+    behind: dict[int, list[Interval]] = {}
+    for accelerator in accelerators:
+        behind.setdefault(speaker[accelerator], []).extend(sets[accelerator])
+    return tuple([merged(behind.get(accelerator, ())) for accelerator in range(len(sets))])
+
+
+def _synchronisations(local: Transfers, remote: Transfers, speaker: Ints) -> tuple[Sends, Sends, Sends]:
+    """Those between two accelerators directly, those that tell their speaker, and those by which it tells them.
 
     Where all behind a channel wait for all others, they do so through the speaker: 2 (n - 1) instead of n (n - 1).
     """
-    ups = dict.fromkeys((s, speaker[s]) for s, _ in remote)
-    downs = dict.fromkeys((speaker[d], d) for _, d in remote)
-    direct: list[tuple[int, int]] = []
-    for one in dict.fromkeys(speaker[s] for s, _ in local):
-        pairs = [pair for pair in local if speaker[pair[0]] == one]
-        members = dict.fromkeys(accelerator for pair in pairs for accelerator in pair)
+    direct, tell, told = [NO_SENDS], [remote.source], [remote.destination]
+    leader = speaker[local.source]
+    for one in _first_seen(leader).tolist():
+        pairs = local.where(leader == one)
+        members = _first_seen(np.stack((pairs.source, pairs.destination), axis=1).ravel())
         if one in members and len(pairs) == len(members) * (len(members) - 1):
-            ups |= dict.fromkeys((member, one) for member in members)
-            downs |= dict.fromkeys((one, member) for member in members)
+            tell.append(members)
+            told.append(members)
         else:
-            direct += pairs
-    return direct, _between(ups), _between(downs)
+            direct.append(Sends.synchronisations(pairs.source, pairs.destination))
+    ups, downs = _first_seen(np.concatenate(tell)), _first_seen(np.concatenate(told))
+    ups, downs = ups[speaker[ups] != ups], downs[speaker[downs] != downs]
+    return (
+        Sends.joined(direct),
+        Sends.synchronisations(ups, speaker[ups]),
+        Sends.synchronisations(speaker[downs], downs),
+    )
 
 
-def _between(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    return [(s, d) for s, d in pairs if s != d]
+def _first_seen(values: Ints) -> Ints:
+    """The different values in the order in which they first come."""
+    different, first = np.unique(values, return_index=True)
+    return different[np.argsort(first)]

@@ -7,6 +7,7 @@ every accelerator, which needs all of it for the next product anyway.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from itertools import pairwise
 from math import prod
 
@@ -14,7 +15,9 @@ from ppsim.hardware.array import compute_cycles
 from ppsim.hardware.system import System
 from ppsim.mapping.layout import Interval, Intervals, Layout, copied, merged, scaled, within
 from ppsim.mapping.ownership import Wish, owned, wishes_of
+from ppsim.mapping.remembering import Memory, Same
 from ppsim.mapping.steps import (
+    Divided,
     Piece,
     Product,
     Step,
@@ -71,6 +74,21 @@ def steps_of(net: LayerGraph | PartitionedGraph, system: System, bits: int) -> l
     if isinstance(net, PartitionedGraph):
         _place_input(steps, net, system.accelerators)
     return steps
+
+
+def divided(net: LayerGraph | PartitionedGraph, system: System, bits: int) -> Divided:
+    """`steps_of`, once for a network and what division depends on of a system."""
+    graph = net.graph if isinstance(net, PartitionedGraph) else net
+    cut: tuple[Hashable, ...] = ()
+    if isinstance(net, PartitionedGraph):
+        cut = (net.parts, net.placement, *[(name, Same(layer)) for name, layer in net.layers.items()])
+    speeds = (system.kinds, system.kind_of, _share(system)) if len(system.kinds) > 1 else None
+    key = (Same(graph), cut, system.accelerators, speeds, bits)
+    return _DIVIDED.get(key, lambda: Divided(tuple(steps_of(net, system, bits)), graph.batch, bits))
+
+
+#: networks whose division is remembered
+_DIVIDED: Memory[Divided] = Memory(32 << 20, lambda found: found.bytes)
 
 
 class _Division:
@@ -284,7 +302,7 @@ def _shares(units: int, product: Gemm, system: System) -> tuple[int, ...]:
     """
     if len(system.kinds) == 1:
         return split_evenly(units, system.accelerators)
-    share = system.dram.rate(1, 0) / system.dram.group_size(system.accelerators)
+    share = _share(system)
     speeds = []
     for kind in system.kinds:
         cycles = min(
@@ -295,6 +313,11 @@ def _shares(units: int, product: Gemm, system: System) -> tuple[int, ...]:
         speeds.append(1 / seconds)
     by_accelerator = [speeds[kind] for kind in system.kind_of]
     return _proportional(units, by_accelerator)
+
+
+def _share(system: System) -> float:
+    """What an accelerator gets of its channel when all behind it are busy, bytes/s."""
+    return system.dram.rate(1, 0) / system.dram.group_size(system.accelerators)
 
 
 def _proportional(units: int, weights: list[float]) -> tuple[int, ...]:

@@ -1,19 +1,20 @@
-"""The choice of tiles for products whose tilings are few and whose input is a matrix, in plain integers.
+"""The tilings of products whose tilings are few and whose input is a matrix, in plain integers.
 
 `tiling` weighs all tilings at once, as columns; what that takes does not depend on how few there are. Matrix-vector
 products of pruned layers have some dozens of them. Here they are gone through one by one, by the same formulas: the
-choice is the same (tests hold it to that).
+choice among them is the same (tests hold it to that).
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 
+import numpy as np
+
 from ppsim.hardware.array import wavefront_cycles
 from ppsim.mapping.tiling import (
-    TOLERANCE,
+    Candidates,
     Problem,
-    Tiling,
     candidates,
     longest_stream,
     output_slot_bits,
@@ -29,25 +30,28 @@ FEW = 400
 Row = tuple[int, int, int, int, int, int, int, int, int, bool]
 
 
-@lru_cache(maxsize=16384)
-def chosen(problem: Problem, bits_per_cycle: float, prefetched: bool, largest: bool) -> tuple[Tiling, float]:
-    """What `candidates(problem).choose(...)` chooses; raises InputError when nothing fits."""
+@lru_cache(maxsize=1024)
+def tilings(problem: Problem) -> Candidates:
+    """The tilings worth choosing among; raises InputError when nothing fits."""
     rows = _rows(problem)
     if not rows:  # too many, or none that fits
-        return candidates(problem).choose(bits_per_cycle, prefetched, largest)
-    estimates = []
-    times = []
-    for _, _, _, dram_bits, cycles, first_weights, first_inputs, last_cycles, _, _ in rows:
-        moving = dram_bits / bits_per_cycle
-        steady = float(cycles) if cycles > moving else moving
-        first = first_inputs if prefetched else first_inputs + first_weights
-        estimate = steady + first / bits_per_cycle + last_cycles
-        estimates.append(estimate)
-        times.append(steady if largest else estimate)
-    most = min(times) * (1 + TOLERANCE)
-    _, estimate, best = min((row[8], estimates[index], index) for index, row in enumerate(rows) if times[index] <= most)
-    size_m, k, n, *_, m_outer = rows[best]
-    return Tiling(size_m, 1, k, n, m_outer), estimate
+        return candidates(problem)
+    sizes = np.array([row[:3] for row in rows]).T
+    # what a choice compares it compares as floating-point numbers, which have room for any
+    costs = np.array([row[3:8] for row in rows], dtype=np.float64).T
+    return Candidates(
+        rows=sizes[0],
+        images=np.ones_like(sizes[0]),
+        k=sizes[1],
+        n=sizes[2],
+        m_outer=np.array([row[9] for row in rows]),
+        dram_bits=costs[0],
+        cycles=costs[1],
+        first_weight_bits=costs[2],
+        first_input_bits=costs[3],
+        last_cycles=costs[4],
+        tiles=np.array([row[8] for row in rows]),
+    )
 
 
 def _rows(problem: Problem) -> list[Row]:

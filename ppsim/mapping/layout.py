@@ -6,13 +6,15 @@ are sets of intervals of that numbering.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from ppsim.mapping.columns import Bools, Ints, Lists, Records, ints
 
 Interval = tuple[int, int]
 #: disjoint and sorted
@@ -154,21 +156,70 @@ def _copied(made: Intervals, runs: Sequence[tuple[int, int, int]]) -> tuple[Inte
     return merged(taken), merged(put)
 
 
-@lru_cache(maxsize=4096)
-def transfers(layout: Layout, needs: tuple[Intervals, ...]) -> tuple[tuple[int, int, int], ...]:
-    """(source, destination, features) for all that an accelerator needs and another one makes."""
+class Transfer(NamedTuple):
+    """`features` that `destination` needs and `source` makes."""
+
+    source: int
+    destination: int
+    features: int
+
+
+@dataclass(frozen=True, eq=False)
+class Transfers(Records[Transfer]):
+    """Transfers as columns."""
+
+    source: Ints
+    destination: Ints
+    features: Ints
+
+    def __len__(self) -> int:
+        """How many transfers there are."""
+        return len(self.source)
+
+    def _between(self, low: int, high: int) -> Iterator[Transfer]:
+        return map(Transfer, *[c[low:high].tolist() for c in (self.source, self.destination, self.features)])
+
+    def where(self, chosen: Bools) -> Transfers:
+        """Some of them."""
+        return Transfers(self.source[chosen], self.destination[chosen], self.features[chosen])
+
+
+NO_TRANSFERS = Transfers(ints(()), ints(()), ints(()))
+
+
+def transfers(layout: Layout, needs: tuple[Intervals, ...]) -> Transfers:
+    """All that an accelerator needs and another one makes (no two make the same), by destination and source."""
     if layout.replicated:
-        return ()
-    found = []
-    counts = [length(made) for made in layout.made]
-    everything = ((0, max((made[-1][1] for made in layout.made if made), default=0)),)
-    for destination, needed in enumerate(needs):
-        if not needed or needed == layout.made[destination]:
-            continue
-        for source, made in enumerate(layout.made):
-            features = 0
-            if source != destination and made:
-                features = counts[source] if needed == everything else overlap(made, needed)
-            if features:
-                found.append((source, destination, features))
-    return tuple(found)
+        return NO_TRANSFERS
+    lows, highs, makers = _sorted_runs(layout.made)
+    number_of: dict[Intervals, int] = {}  # many need the same
+    asked = ints([number_of.setdefault(needed, len(number_of)) for needed in needs])
+    need_lows, need_highs, number = _runs(tuple(number_of))
+    # the runs that reach into each needed one
+    first = np.searchsorted(highs, need_lows, side="right")
+    met = Lists.ranges(first, np.searchsorted(lows, need_highs, side="left"))
+    run, need = met.values, np.repeat(np.arange(len(number)), met.lengths)
+    shared = np.minimum(highs[run], need_highs[need]) - np.maximum(lows[run], need_lows[need])
+    pairs, place = np.unique(number[need] * len(needs) + makers[run], return_inverse=True)
+    features = np.zeros(len(pairs), dtype=np.int64)
+    np.add.at(features, place, shared)
+    pairs, features = pairs[features > 0], features[features > 0]
+    bounds = np.searchsorted(pairs, np.arange(len(number_of) + 1) * len(needs))
+    found = Lists(bounds, np.arange(len(pairs))).taken(asked)
+    everything = Transfers(
+        pairs[found.values] % len(needs), np.repeat(np.arange(len(needs)), found.lengths), features[found.values]
+    )
+    return everything.where(everything.source != everything.destination)
+
+
+def _runs(sets: Sequence[Intervals]) -> tuple[Ints, Ints, Ints]:
+    """Lower and upper ends of all intervals, and the number of the set that each is of."""
+    flat = ints([end for intervals in sets for interval in intervals for end in interval])
+    return flat[::2], flat[1::2], np.repeat(np.arange(len(sets)), [len(intervals) for intervals in sets])
+
+
+def _sorted_runs(sets: Sequence[Intervals]) -> tuple[Ints, Ints, Ints]:
+    """The same in order of the lower ends."""
+    lows, highs, number = _runs(sets)
+    order = np.argsort(lows, kind="stable")
+    return lows[order], highs[order], number[order]

@@ -20,6 +20,8 @@ import numpy as np
 
 from ppsim.hardware.interconnect import Link, LinkSpec
 from ppsim.hardware.system import System
+from ppsim.mapping.messages import Message as Message  # the engine knows the Program alone
+from ppsim.mapping.messages import Messages as Messages
 
 
 class Tile(NamedTuple):
@@ -205,47 +207,14 @@ def state_tallies(counts: Counts) -> tuple[tuple[States, int], ...]:
     )
 
 
-class Message(NamedTuple):
-    """Activations or partial sums sent from one accelerator to another.
-
-    It leaves when both have finished the stage that made them, and when the messages `after` (numbers in the same
-    stage) have arrived at its source. `route` are the links taken. On arrival the destination adds `sums` numbers to
-    its own, and writes the data to its DRAM if it is `written`. A message of no bytes tells that data lies in DRAM that
-    both read, and leaves when it is written there. One to its own source is a write alone.
-    """
-
-    source: int
-    destination: int
-    bytes: int
-    route: tuple[int, ...]
-    written: bool
-    after: tuple[int, ...] = ()
-    sums: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Stage:
-    """A layer as placed: work for each accelerator, then the exchange of what it made.
-
-    `waits_for` are the stages whose outputs it needs. `reads[a]` are the bytes accelerator a reads back from its DRAM
-    before it can send, once those it sends for have told it. `rates[c]` is what DRAM channel c moves in this stage,
-    bytes/s.
-    """
-
-    name: str
-    layers: tuple[str, ...]
-    kind: str
-    waits_for: tuple[int, ...]
-    work: tuple[tuple[Nest, ...], ...]
-    reads: tuple[int, ...]
-    messages: tuple[Message, ...]
-    rates: tuple[int, ...]
+class Work(tuple[tuple[Nest, ...], ...]):
+    """By accelerator: its nests in a stage, in order; and what they come to, counted when it is first asked for."""
 
     @cached_property
     def nests(self) -> Mapping[Nest, int]:
         """The different nests of all accelerators, with how often each occurs."""
         found: dict[Nest, int] = {}
-        for nests in self.work:
+        for nests in self:
             for nest in nests:
                 found[nest] = found.get(nest, 0) + 1
         return found
@@ -254,6 +223,66 @@ class Stage:
     def activity(self) -> Activity:
         """Activity of all accelerators."""
         return Activity.total([(nest.activity, count) for nest, count in self.nests.items()])
+
+    @cached_property
+    def dram_bytes(self) -> tuple[int, ...]:
+        """By accelerator: what its tiles load and store, in whole bursts."""
+        return self._sums([nest.dram_bytes for nest in self.nests])
+
+    @cached_property
+    def compute_cycles(self) -> tuple[int, ...]:
+        """By accelerator: cycles of its arrays."""
+        return self._sums([nest.compute_cycles for nest in self.nests])
+
+    @cached_property
+    def vector_cycles(self) -> tuple[int, ...]:
+        """By accelerator: cycles of its vector unit."""
+        return self._sums([nest.vector_cycles for nest in self.nests])
+
+    @cached_property
+    def sram_bits(self) -> tuple[int, ...]:
+        """By accelerator: bits its tiles read and write in its scratchpad."""
+        return self._sums([nest.activity.sram_bits for nest in self.nests])
+
+    def _sums(self, amounts: Sequence[int]) -> tuple[int, ...]:
+        amount = dict(zip(self.nests, amounts, strict=True))
+        return tuple([sum([amount[nest] for nest in nests]) for nests in self])
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A layer as placed: work for each accelerator, then the exchange of what it made.
+
+    `waits_for` are the stages whose outputs it needs. `reads[a]` are the bytes accelerator a reads back from its DRAM
+    before it can send, once those it sends for have told it. `rates[c]` is what DRAM channel c moves in this stage,
+    bytes/s. Stages share the work and the messages that are the same.
+    """
+
+    name: str
+    layers: tuple[str, ...]
+    kind: str
+    waits_for: tuple[int, ...]
+    work: Work
+    reads: tuple[int, ...]
+    messages: Messages
+    rates: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Take plain sequences of nests and of messages too."""
+        if not isinstance(self.work, Work):
+            object.__setattr__(self, "work", Work(self.work))
+        if not isinstance(self.messages, Messages):
+            object.__setattr__(self, "messages", Messages.of(self.messages))
+
+    @property
+    def nests(self) -> Mapping[Nest, int]:
+        """The different nests of all accelerators, with how often each occurs."""
+        return self.work.nests
+
+    @property
+    def activity(self) -> Activity:
+        """Activity of all accelerators."""
+        return self.work.activity
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,3 +302,8 @@ class Program:
     def link_specs(self) -> tuple[LinkSpec, ...]:
         """What each link is capable of, by number."""
         return tuple([self.system.interconnect.link(link) for link in self.links])
+
+    @cached_property
+    def links_have_prices(self) -> bool:
+        """Whether any link has an energy of its own."""
+        return any(spec.pj_per_bit is not None for spec in self.link_specs)

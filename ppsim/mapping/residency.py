@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ppsim.errors import InputError
@@ -23,7 +24,7 @@ class Residency:
     reserved_bytes: tuple[tuple[int, ...], ...]
 
 
-def residency(steps: list[Step], system: System, batch: int, bits: int) -> Residency:
+def residency(steps: Sequence[Step], system: System, batch: int, bits: int) -> Residency:
     """Decide for all steps; one decision holds on all accelerators, made for those of each kind that hold the most.
 
     Raises InputError when partial sums that are to be added up do not fit.
@@ -66,7 +67,7 @@ def _stageable(step: Step) -> bool:
     )
 
 
-def _agree(steps: list[Step], kept: list[bool]) -> None:
+def _agree(steps: Sequence[Step], kept: list[bool]) -> None:
     """Tensors that a product reads as one stay on chip together or not at all (their room is left free then)."""
     changed = True
     while changed:
@@ -130,8 +131,7 @@ class _Room:
                         return False
                     raise InputError(
                         f"layer {must!r}: {sizes[kind]} bytes of partial sums or factors' products have to stay on "
-                        f"chip and {self.budget[kind] - live[at]} are free; make buffer.kib or "
-                        "buffer.activation_fraction larger"
+                        f"chip and {self.budget[kind] - live[at]} of buffer.activation_fraction are free"
                     )
         for kind, live in enumerate(self.live):
             for at, sizes in wanted.items():

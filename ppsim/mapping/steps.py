@@ -5,6 +5,7 @@ Each step knows, for every accelerator, the products it computes, the features i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import NamedTuple
@@ -95,7 +96,26 @@ class Step:
         return [read for read in self.reads if not read.as_weights]
 
 
-def layout_of(tensor: Tensor, steps: list[Step]) -> Layout:
+@dataclass(frozen=True, eq=False)
+class Divided:
+    """The steps of a network, divided over accelerators; what follows from them is remembered by this object."""
+
+    steps: tuple[Step, ...]
+    batch: int
+    bits: int
+
+    @property
+    def bytes(self) -> int:
+        """Memory that it takes, roughly."""
+        size = 0
+        for step in self.steps:
+            layouts = [step.makes.made, *[read.needs for read in step.reads]]
+            size += 2000 + sum([56 * len(made) + 180 * sum(map(len, made)) for made in layouts])
+            size += sum([64 + 300 * len(products) for products in step.products])
+        return size
+
+
+def layout_of(tensor: Tensor, steps: Sequence[Step]) -> Layout:
     """Where the features of a tensor are made."""
     if len(tensor) == 1:
         return steps[tensor[0].step].makes
@@ -149,7 +169,7 @@ def results_of(graph: LayerGraph) -> set[str]:
     return found
 
 
-def readers_of(steps: list[Step]) -> list[list[int]]:
+def readers_of(steps: Sequence[Step]) -> list[list[int]]:
     """By step: the steps that read its output."""
     readers: list[list[int]] = [[] for _ in steps]
     for index, step in enumerate(steps):

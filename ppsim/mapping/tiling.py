@@ -23,6 +23,7 @@ from ppsim.hardware.array import ArraySpec, wavefront_cycles
 from ppsim.workload.gemm import Window
 
 Ints = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
 #: estimates closer than this count as equal, and the one with fewer tiles is taken
 TOLERANCE = 0.02
@@ -89,11 +90,11 @@ class Candidates:
     k: Ints
     n: Ints
     m_outer: npt.NDArray[np.bool_]
-    dram_bits: Ints
-    cycles: Ints
-    first_weight_bits: Ints
-    first_input_bits: Ints
-    last_cycles: Ints
+    dram_bits: Numbers
+    cycles: Numbers
+    first_weight_bits: Numbers
+    first_input_bits: Numbers
+    last_cycles: Numbers
     tiles: Ints
 
     @property
@@ -147,7 +148,7 @@ def m_extent(problem: Problem) -> tuple[int, int]:
     return problem.window.out_height, problem.window.out_width
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def candidates(problem: Problem) -> Candidates:
     """The tilings worth choosing among; raises InputError when not even the smallest fits `problem.space`."""
     array, flow = problem.array, problem.array.flow
@@ -169,7 +170,7 @@ def candidates(problem: Problem) -> Candidates:
     need = 2 * (weight_tile + input_tile) + slots * size["m"] * n
     keep = np.flatnonzero((need <= problem.space * 8) & (size[flow.stream] <= longest_stream(array)))
     if not len(keep):
-        raise InputError(_why_nothing_fits(problem, int(need.min()) // 8 + 1, int(size[flow.stream].min())))
+        raise InputError(_why_nothing_fits(problem, int(need.min()) // 8 + 1))
     m_outer = (order == 0)[keep]
     s, k, n, folds, input_tile, weight_tile, sums_leave = (
         column[keep] for column in (s, k, n, folds, input_tile, weight_tile, sums_leave)
@@ -255,15 +256,12 @@ def longest_stream(array: ArraySpec) -> float:
     return array.accumulator_depth if bounded and array.accumulator_depth else float("inf")
 
 
-def _why_nothing_fits(problem: Problem, smallest: int, shortest: int) -> str:
+def _why_nothing_fits(problem: Problem, smallest: int) -> str:
     what = f"no tile of a {problem.m}x{problem.k}x{problem.n} product fits"
     if smallest > problem.space:
-        more = -(-(smallest - problem.space) // 1024)
-        return (
-            f"{what} the scratchpad: the smallest takes {smallest} bytes and {problem.space} are free; "
-            f"make buffer.kib larger by {more} or lower buffer.activation_fraction"
-        )
-    return f"{what} the accumulator: set array.accumulator_depth to at least {shortest}"
+        return f"{what} the scratchpad: the smallest takes {smallest} bytes and {problem.space} are free"
+    depth = problem.array.accumulator_depth
+    return f"{what} the accumulator of {depth} rows and the {problem.space} bytes that are free in the scratchpad"
 
 
 class _Turns:
@@ -354,10 +352,14 @@ def spills(problem: Problem, m: int, k: int, n: int) -> bool:
 
 def _widest_strip_bits(problem: Problem, rows: int, images: int) -> int:
     height, _ = m_extent(problem)
+    if problem.window is None:  # there may be very many strips, all alike
+        return strip_bits(problem, 0, min(rows, height), images, problem.k)
     return max(strip_bits(problem, f, min(rows, height - f), images, problem.k) for f in range(0, height, rows))
 
 
 def _pass_bits(problem: Problem, rows: int) -> int:
     """Bits of input read by one pass over all m tiles of `rows` rows, halos read again."""
     height, _ = m_extent(problem)
+    if problem.window is None:
+        return strip_bits(problem, 0, height, problem.images, problem.k)
     return sum(strip_bits(problem, f, min(rows, height - f), problem.images, problem.k) for f in range(0, height, rows))

@@ -235,15 +235,16 @@ def test_a_file_that_is_no_text(tmp_path):
 def test_a_huge_file_is_refused_before_it_is_read(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(text_of() + "#" + "x" * MAX_BYTES, encoding="utf-8")
-    assert refusal(str(path)).startswith(f"{path}: {path.stat().st_size} bytes; documents go up to {MAX_BYTES}")
+    says = f"{path}: {path.stat().st_size} bytes; ppsim-system/1 files go up to {MAX_BYTES}"
+    assert refusal(str(path)).startswith(says)
     path.write_text(text_of() + "#" + "x" * (MAX_BYTES - len(text_of().encode()) - 1), encoding="utf-8")
     assert ppsim.load_system(str(path)).name == "tetris"
 
 
 def test_a_directory_is_no_document(tmp_path):
-    says = f"system {str(tmp_path)!r} is no file and no known name; {KNOWN}"
+    says = f"system {str(tmp_path)!r} is a folder, and a file is needed; {KNOWN}"
     assert refusal(str(tmp_path)) == says
-    assert "is no file and no known name" in refusal("tetris", set={"energy": str(tmp_path)})
+    assert "is a folder, and a file is needed" in refusal("tetris", set={"energy": str(tmp_path)})
 
 
 @pytest.mark.parametrize("name", ["", ".", "tetriss", "no/such/file.yaml", "a\nb", "\0"])

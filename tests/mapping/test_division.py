@@ -285,14 +285,14 @@ def test_heads_stay_where_they_are(heads, accelerators, each):
     scores, softmax, context = steps["scores"], steps["softmax"], steps["context"]
     for step, size in ((scores, 5 * 5), (softmax, 5 * 5), (context, 4 * 5)):
         assert tuple(len(made) // size for made in made_by(step)) == each
-    assert transfers(scores.makes, softmax.reads[0].needs) == ()
-    assert transfers(softmax.makes, context.reads[0].needs) == ()
+    assert tuple(transfers(scores.makes, softmax.reads[0].needs)) == ()
+    assert tuple(transfers(softmax.makes, context.reads[0].needs)) == ()
     for step, right in ((scores, "k"), (context, "v")):
         left, weights = step.reads
         assert (weights.step, weights.as_weights, left.as_weights) == (number[right], True, False)
         # heads are on the accelerators that made their queries, keys and values, if these divide alike
         if len(set(each)) == 1:
-            assert transfers(steps[right].makes, weights.needs) == ()
+            assert tuple(transfers(steps[right].makes, weights.needs)) == ()
         groups = tuple(work[0].gemm.groups if work else 0 for work in step.products)
         assert groups == tuple(2 * count for count in each)  # for each of two inputs
     assert steps["norm"].makes.replicated  # everyone needs it
@@ -342,7 +342,7 @@ def test_depthwise_channels_are_read_where_they_are_made(channels, accelerators,
         Conv(name="d", out_channels=2 * channels, kernel=(3, 3), padding=(1, 1), groups=channels),
     )
     _, point, depth = divided(LayerGraph("net", (3, 4, 5), layers), accelerators)
-    assert transfers(point.makes, depth.reads[0].needs) == ()
+    assert tuple(transfers(point.makes, depth.reads[0].needs)) == ()
     groups = [work[0].gemm.groups if work else 0 for work in depth.products]
     assert tuple(groups) == each
     assert [work[0].input_channels for work in depth.products if work] == [1] * sum(map(bool, each))
@@ -368,7 +368,7 @@ def test_a_sum_of_what_is_made_in_different_places():
     # of the three units that b makes on accelerator 1 there is room for the first two of a
     assert a.makes.made == total.makes.made == (((1, 2), (3, 4)), ((0, 1), (2, 3)))
     assert [read.step for read in total.reads] == [1, 2, 1]
-    assert transfers(b.makes, total.reads[1].needs) == ((1, 0, 1),)
+    assert tuple(transfers(b.makes, total.reads[1].needs)) == ((1, 0, 1),)
     first = LayerGraph("net", (4, 1), (LayerNorm(name="n"), fc("a", 4, "input"), Add(name="s", inputs=("n", "a"))))
     _, norm, linear, total = divided(first, 2)
     assert norm.makes.replicated

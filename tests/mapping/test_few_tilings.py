@@ -11,7 +11,7 @@ from problems import problem_of, problems
 
 from ppsim.errors import InputError
 from ppsim.hardware.array import ArraySpec
-from ppsim.mapping.few_tilings import _rows, chosen
+from ppsim.mapping.few_tilings import _rows, tilings
 from ppsim.mapping.tiling import Problem, candidates
 
 
@@ -24,14 +24,15 @@ def test_the_choice_is_that_of_all_candidates(
         expected = candidates(problem).choose(bits_per_cycle, prefetched, largest)
     except InputError as error:
         with pytest.raises(InputError, match=re.escape(str(error))):
-            chosen(problem, bits_per_cycle, prefetched, largest)
+            tilings(problem).choose(bits_per_cycle, prefetched, largest)
         return
     assert _rows(problem)
-    assert chosen(problem, bits_per_cycle, prefetched, largest) == expected
+    assert tilings(problem).choose(bits_per_cycle, prefetched, largest) == expected
 
 
 @pytest.mark.parametrize("size", [(1, 784, 512), (16, 784, 512), (1, 9000, 7000), (300, 3000, 2000)])
 def test_large_ones_too(size: tuple[int, int, int]) -> None:
     problem = problem_of(*size, ArraySpec(rows=14, cols=14, dataflow="ws"), input_on_chip=False)
     for bits_per_cycle in (1.0, 100.0):
-        assert chosen(problem, bits_per_cycle, False, False) == candidates(problem).choose(bits_per_cycle, False, False)
+        expected = candidates(problem).choose(bits_per_cycle, False, False)
+        assert tilings(problem).choose(bits_per_cycle, False, False) == expected

@@ -186,7 +186,7 @@ def test_what_has_to_stay_says_how_much_room_it_takes(rank, split):
     net = PartitionedGraph(LayerGraph("net", (8,), (fc("a", 8),), batch=100), 2, {"a": layer})
     system = small(1, **{"buffer.activation_fraction": 0.1})
     steps = steps_of(net, system, BITS)
-    with pytest.raises(ppsim.InputError, match=r"^layer 'a': \d+ bytes of partial sums .* free; make buffer") as caught:
+    with pytest.raises(ppsim.InputError, match=r"^layer 'a': \d+ bytes of partial sums .* are free$") as caught:
         residency(steps, system, 100, BITS)
     wanted = 100 * 8 * 4 if split == "inputs" else 100 * 4 * 2
     assert int(str(caught.value).split()[2]) == wanted + 1

@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
 
 from ppsim.analysis.comparison import Comparison
 from ppsim.analysis.result import Result
 from ppsim.baselines import FEWEST, NETWORK, PRUNED_LAYERS, Network, Networks, explained, in_turn
+from ppsim.documents import dump, validate
 from ppsim.errors import InputError
 from ppsim.explore.setups import fewest_accelerators, network_of, system_of
 from ppsim.explore.sweep.inputs import Inputs
 from ppsim.explore.sweep.spec import RUN_FIELDS, SCOPES, Settings
 from ppsim.hardware.area import area_mm2
+from ppsim.hardware.array import ArraySpec
+from ppsim.hardware.buffers import BufferSpec, VectorSpec
 from ppsim.hardware.documents import load_system
+from ppsim.hardware.dram import DramSpec
 from ppsim.hardware.energy import COMPONENTS
+from ppsim.hardware.interconnect import InterconnectSpec
 from ppsim.hardware.system import System
+from ppsim.specification import Specification
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.partitioned import PartitionedGraph
 
@@ -64,6 +70,8 @@ MEASURED: Mapping[str, type] = {
 }
 #: settings below this are fields of the workload's document
 OF_WORKLOAD = "workload."
+#: fields of a part of a system that the energy table has to go with
+_OF_ENERGY = {("dram", "memory"), ("interconnect", "pj_per_bit"), ("interconnect", "edges")}
 #: results a process keeps
 _KEPT = 256
 
@@ -88,17 +96,24 @@ class _Known:
 
     def run(self, nets: Networks, system: System) -> Result:
         """`in_turn`, once for the same networks on an equal system; of those that are cut, once for each object."""
-        if system.accelerators == 1:
+        if system.accelerators == 1 and system.dram.sharing != "private":
             system = replace(system, dram=replace(system.dram, sharing="private"))
-        key = (*(net if isinstance(net, LayerGraph) else id(net) for net in nets), system)
+        key = self._key(nets, system)
         if key in self._results:
             self._results.move_to_end(key)
-        else:
-            # the networks stay with the result, so that no other one gets the identity of one of them
-            self._results[key] = (nets, in_turn(nets, system))
-            if len(self._results) > _KEPT:
-                self._results.popitem(last=False)
-        return self._results[key][1]
+            return self._results[key][1]
+        # the networks stay with the result, so that no other one gets the identity of one of them
+        self._results[key] = nets, (result := in_turn(nets, system))
+        if system.accelerators > 1 and not result.link_bytes:  # links that carry nothing take no time as they are
+            ideal = replace(system, interconnect=replace(system.interconnect, ideal=True))
+            self._results[self._key(nets, ideal)] = nets, result
+        while len(self._results) > _KEPT:
+            self._results.popitem(last=False)
+        return result
+
+    @staticmethod
+    def _key(nets: Networks, system: System) -> Hashable:
+        return (*[net if isinstance(net, LayerGraph) else id(net) for net in nets], system)
 
 
 _known = _Known()
@@ -129,7 +144,49 @@ def built(settings: Settings, inputs: Inputs = ()) -> tuple[tuple[Network, ...],
 
 @lru_cache(maxsize=256)
 def _system(name: str, accelerators: int | None, usual: int, fields: str, inputs: Inputs) -> System:
+    """`system_of`, from another point's system and the parts in which they differ where that is the same."""
+    given = json.loads(fields)
+    parts: dict[str, dict[str, Any]] = {}
+    for path, value in given.items():
+        part, _, field = path.partition(".")
+        if field in _OWN_FIELDS.get(part, ()) and part not in given:
+            parts.setdefault(part, {})[field] = value
+    rest = {path: value for path, value in given.items() if path.partition(".")[0] not in parts}
+    if not parts or len(rest) + sum(map(len, parts.values())) < len(given):
+        return system_of(name, accelerators, usual, given)
+    try:
+        base = _base(name, accelerators, usual, json.dumps(rest), inputs)
+        if base.groups or base.dram.memory is not None:  # these have a say in what their parts are
+            return system_of(name, accelerators, usual, given)
+        changed: dict[str, Any] = {
+            part: _part(getattr(base, part), json.dumps(values)) for part, values in parts.items()
+        }
+        return replace(base, **changed)
+    except InputError:  # said as it is of a whole system
+        return system_of(name, accelerators, usual, given)
+
+
+@lru_cache(maxsize=64)
+def _base(name: str, accelerators: int | None, usual: int, fields: str, inputs: Inputs) -> System:
     return system_of(name, accelerators, usual, json.loads(fields))
+
+
+@lru_cache(maxsize=1024)
+def _part(part: Specification, changes: str) -> Specification:
+    return validate(type(part), dump(part) | json.loads(changes), "")
+
+
+#: part of a system -> its fields that nothing outside that part depends on
+_OWN_FIELDS = {
+    part: tuple(field.name for field in fields(kind) if (part, field.name) not in _OF_ENERGY)
+    for part, kind in {
+        "array": ArraySpec,
+        "buffer": BufferSpec,
+        "vector": VectorSpec,
+        "dram": DramSpec,
+        "interconnect": InterconnectSpec,
+    }.items()
+}
 
 
 def check_system(settings: Settings) -> None:

@@ -26,8 +26,10 @@ def chosen(spec: InterconnectSpec, pattern: Literal["all_gather", "broadcast", "
     return known[name]
 
 
-def check(spec: InterconnectSpec) -> None:
-    """Raise InputError for an unknown algorithm, whether or not a run comes to use it."""
-    chosen(spec, "all_gather", ALL_GATHERS)
-    chosen(spec, "broadcast", BROADCASTS)
-    chosen(spec, "reduce", REDUCES)
+def algorithms(spec: InterconnectSpec) -> tuple[AllGather, Broadcast, Reduce]:
+    """The algorithms an interconnect uses; raises InputError for an unknown name, whether or not it is come to use."""
+    return (
+        chosen(spec, "all_gather", ALL_GATHERS),
+        chosen(spec, "broadcast", BROADCASTS),
+        chosen(spec, "reduce", REDUCES),
+    )

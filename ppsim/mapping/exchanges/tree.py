@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ppsim.mapping.exchanges.contract import Send
+from ppsim.mapping.exchanges.contract import Send, Sends
 
 
 def _parent(number: int) -> int:
     return number - (1 << (number.bit_length() - 1))
 
 
-def broadcast(root: int, members: Sequence[int], features: int) -> list[Send]:
+def broadcast(root: int, members: Sequence[int], features: int) -> Sends:
     """Everyone who has the data passes it on to the members that hang on it, in order."""
     order = [root, *members]
     sends = []
@@ -22,10 +22,10 @@ def broadcast(root: int, members: Sequence[int], features: int) -> list[Send]:
         parent = _parent(number)
         after = (parent - 1,) if parent else ()  # the send to number p is the one at p - 1
         sends.append(Send(order[parent], order[number], features, after))
-    return sends
+    return Sends.of(sends)
 
 
-def reduce(root: int, members: Sequence[int], features: int) -> list[Send]:
+def reduce(root: int, members: Sequence[int], features: int) -> Sends:
     """Everyone adds what comes from the members that hang on it, then sends the sum on."""
     order = [root, *members]
     sends: list[Send] = []
@@ -34,4 +34,4 @@ def reduce(root: int, members: Sequence[int], features: int) -> list[Send]:
         parent = _parent(number)
         coming.setdefault(parent, []).append(len(sends))
         sends.append(Send(order[number], order[parent], features, tuple(coming.get(number, ())), adds=True))
-    return sends
+    return Sends.of(sends)

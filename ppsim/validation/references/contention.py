@@ -13,7 +13,8 @@ from typing import Any
 import ppsim
 from ppsim.engine.run import run
 from ppsim.engine.trace import Trace
-from ppsim.mapping.program import FIRST, LAST, LOOPS, MIDDLE, Activity, Message, Nest, Program, Stage, Tile
+from ppsim.mapping.messages import NO_MESSAGES, Message, Messages
+from ppsim.mapping.program import FIRST, LAST, LOOPS, MIDDLE, Activity, Nest, Program, Stage, Tile, Work
 from ppsim.units import FS_PER_NS
 from ppsim.validation.contract import Case, Check
 from ppsim.validation.references.links import CUT, STORED, Sends, arrivals
@@ -166,10 +167,10 @@ def _run(work: list[tuple[Nest, ...]], *messages: Message, **settings: Any) -> T
     }
     count = None if "groups" in settings else len(work)
     system = ppsim.load_system("tetris", accelerators=count, set=fixed | settings)
-    rates, idle = (system.dram.rate(1, 0),) * system.channels, ((),) * len(work)
+    rates, idle = (system.dram.rate(1, 0),) * system.channels, Work([()] * len(work))
     none = (0,) * len(work)
-    begin = Stage("input", ("input",), "input", (), idle, none, (), rates)
-    before = Stage("before", ("before",), "product", (0,), idle, none, messages, rates)
-    layer = Stage("layer", ("layer",), "product", (1,), tuple(work), none, (), rates)
+    begin = Stage("input", ("input",), "input", (), idle, none, NO_MESSAGES, rates)
+    before = Stage("before", ("before",), "product", (0,), idle, none, Messages.of(messages), rates)
+    layer = Stage("layer", ("layer",), "product", (1,), Work(work), none, NO_MESSAGES, rates)
     links = system.interconnect.route(len(work), 1, 0)
     return run(Program(system, (begin, before, layer), links, system.bits))
