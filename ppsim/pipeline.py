@@ -14,7 +14,7 @@ from ppsim.workload.partitioned import PartitionedGraph
 def simulate(net: LayerGraph | PartitionedGraph, system: System, engine: str = "auto") -> Result:
     """Simulate a network, pruned or not, on a system.
 
-    `engine` is "auto" or "reference"; both give the same numbers, "reference" tile by tile without shortcuts.
+    `engine` is one of `ppsim.engine.run.ENGINES`; they give the same numbers, "reference" tile by tile in Python.
     Raises InputError when the network cannot run on the system.
     """
     program = place(net, system)

@@ -19,22 +19,28 @@ from ppsim.engine.loading import LoadStream
 from ppsim.engine.servers import IDLE, Channel
 from ppsim.engine.trace import Repetition
 
-#: an accelerator's work from some nest on: which nests in the time they take it, at which DRAM rates
+#: nests by number: which tiles in the time they take an accelerator, at which DRAM rate
 Work = tuple[tuple[int, int], ...]
 
 
 @dataclass(slots=True)
 class _Recording:
-    """A stage one accelerator goes through; once it is `over`, what it did there, relative to its beginning."""
+    """A stage one accelerator goes through; once it is `over`, what it did there, relative to its beginning.
+
+    `ahead` stands for all work that was ahead of it; `looked_at` are the nests of it that it came to look at, if these
+    are not all. It has loaded something of nests up to the `latest`. `started` are stages that it had started before.
+    """
 
     unit: Accelerator
     stage: int
-    work: Work
+    ahead: int
     began: int
     item: int
     marks: list[tuple[int, int]]
     served: tuple[int, int, int]
-    started: list[int]
+    started: set[int]
+    looked_at: Work | None = None
+    latest: int = -1
     followers: list[tuple[Accelerator, int]] = field(default_factory=list)
     over: int = -1
     ends: list[tuple[list[int], list[Repetition]]] = field(default_factory=list)
@@ -63,35 +69,36 @@ class Echo:
         self, kernel: Kernel, accelerators: list[Accelerator], finish_later: Callable[[int, int, int], None]
     ) -> None:
         self.kernel, self.finish_later = kernel, finish_later
-        #: the end of the program is part of the work ahead: what comes after it differs too
+        #: the end of the program is part of the work: what comes after it differs too
         self.work: list[Work] = [(*((id(i.tiles), i.rate) for i in a.items), (0, 0)) for a in accelerators]
+        self.ahead = _numbered(self.work)
         self.recordings: dict[Any, list[_Recording]] = {}
         self.recording: dict[int, _Recording] = {}
         self.count = 0
 
     def begin(self, unit: Accelerator, now: int) -> bool:
         """The unit's next stage may begin. True if it follows another one and is not to be simulated."""
-        stage, work = unit.items[unit.item].stage, self.work[unit.index][unit.item :]
+        stage, ahead = unit.items[unit.item].stage, self.ahead[unit.index][unit.item]
         same = self.recordings.setdefault(self._key(unit, stage, now), [])
         for recording in same:
             if recording.over < 0:
-                if recording.work == work:
+                if recording.ahead == ahead:
                     self._withdraw(unit)
                     recording.followers.append((unit, now))
                     return True
-            elif work[: len(recording.work)] == recording.work:
+            elif recording.ahead == ahead or self._looks_alike(unit, recording):
                 self._withdraw(unit)
                 self._copy(recording, unit, now)
                 return True
         recording = _Recording(
             unit,
             stage,
-            work,
+            ahead,
             now,
             unit.item,
             [(len(e.recorded), len(e.repetitions)) for e in unit.ends()],
             _served(unit.weights.channel),
-            list(unit.started),
+            {unit.items[n].stage for n in _loaded(unit, unit.item) if unit.started[unit.items[n].stage] >= 0},
         )
         same.append(recording)
         self.recording[unit.index] = recording
@@ -124,11 +131,16 @@ class Echo:
         recording.served = tuple(b - a for a, b in zip(recording.served, _served(channel), strict=True))  # type: ignore[assignment]
         recording.state = self._state(unit, recording)
         looked_at = max(unit.weights.item, unit.inputs.item, unit.item) + 1 - recording.item
-        if looked_at < len(recording.work):
-            recording.work = recording.work[:looked_at]
+        if recording.item + looked_at < len(self.work[unit.index]):
+            recording.looked_at = self.work[unit.index][recording.item : recording.item + looked_at]
+        recording.latest = max(recording.item, unit.weights.latest, unit.inputs.latest)
         for follower, at in recording.followers:
             self._copy(recording, follower, at)
         recording.followers.clear()
+
+    def _looks_alike(self, unit: Accelerator, recording: _Recording) -> bool:
+        seen = recording.looked_at
+        return seen is not None and self.work[unit.index][unit.item : unit.item + len(seen)] == seen
 
     def _key(self, unit: Accelerator, stage: int, now: int) -> Any:
         """The accelerator's state, as far as it matters from `now` on."""
@@ -182,8 +194,12 @@ class Echo:
             tasks = len(end.recorded)
             end.recorded.extend([time + now for time in recorded])
             end.repetitions += [Repetition(r.position + tasks, r.period, r.times, r.shift_fs) for r in repetitions]
-        for stage, (before, after) in enumerate(zip(recording.started, recording.unit.started, strict=True)):
-            if before < 0 <= after and unit.started[stage] < 0 and after <= recording.began + recording.over:
+        like = recording.unit
+        for number in range(recording.item, recording.latest + 1):
+            stage = like.items[number].stage
+            after = like.started[stage]
+            known = stage in recording.started or unit.started[stage] >= 0
+            if not known and 0 <= after <= recording.began + recording.over:
                 unit.started[stage] = after - recording.began + now
         channel = unit.weights.channel
         channel.busy_fs += recording.served[0]
@@ -205,6 +221,23 @@ class Echo:
             stream.order = self.kernel.at(stream.due, stream)
 
 
+def _numbered(works: list[Work]) -> list[list[int]]:
+    """A number for everything that is ahead from each nest on: the same for the same."""
+    numbers: dict[tuple[tuple[int, int], int], int] = {}
+    found = []
+    for work in works:
+        ahead = [0]
+        for nest in reversed(work):
+            ahead.append(numbers.setdefault((nest, ahead[-1]), len(numbers) + 1))
+        found.append(ahead[:0:-1])
+    return found
+
+
+def _loaded(unit: Accelerator, item: int) -> range:
+    """The nests from this one on that anything may have been loaded of."""
+    return range(item, max(unit.weights.latest, unit.inputs.latest) + 1)
+
+
 def _pending(unit: Accelerator, since: int) -> tuple[tuple[int, int, int, int, int], ...]:
     """The streams with an event to come, in that order: which one, its state, bytes left, rate, and when."""
     streams = sorted((s.order, n) for n, s in enumerate(unit.streams) if s.state != IDLE)
@@ -218,6 +251,7 @@ def _served(channel: Channel) -> tuple[int, int, int]:
 def _load_state(load: LoadStream, began: int, item: int) -> tuple[Any, ...]:
     return (
         load.item - item,
+        load.latest - item,
         load.position,
         load.occupied,
         load.in_use,
@@ -229,8 +263,8 @@ def _load_state(load: LoadStream, began: int, item: int) -> tuple[Any, ...]:
 
 
 def _set_load(load: LoadStream, was: tuple[Any, ...], now: int, item: int) -> None:
-    offset, load.position, load.occupied, load.in_use, load.loading, releases, arrivals, closing = was
-    load.item = item + offset
+    offset, latest, load.position, load.occupied, load.in_use, load.loading, releases, arrivals, closing = was
+    load.item, load.latest = item + offset, item + latest
     load.releases = deque((time + now, size) for time, size in releases)
     load.arrivals = deque((time + now, size) for time, size in arrivals)
     load.closing = deque((until + now, space) for until, space in closing)

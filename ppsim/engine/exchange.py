@@ -300,5 +300,5 @@ class Exchange:
             return False  # idle in a stage before, which is about to be finished and may have messages for it
         if not unit.ready[stage] or unit.position or (unit.item and items[unit.item - 1].stage == stage):
             return False
-        upcoming = next((item.stage for item in items[unit.item :] if item.stage != stage), None)
+        upcoming = next((items[n].stage for n in range(unit.item, len(items)) if items[n].stage != stage), None)
         return upcoming is None or stage in self.program.stages[upcoming].waits_for

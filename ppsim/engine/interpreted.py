@@ -1,4 +1,4 @@
-"""`run`: simulate a Program."""
+"""The engine in Python, event by event, with shortcuts or without."""
 
 from __future__ import annotations
 
@@ -14,25 +14,33 @@ from ppsim.engine.loops import main_loop
 from ppsim.engine.servers import Channel
 from ppsim.engine.shortcuts import SteadyState
 from ppsim.engine.trace import SERVERS, ChannelUse, LinkUse, Trace
-from ppsim.errors import InputError
 from ppsim.mapping.program import LOOPS, Nest, Program, kind_of
 from ppsim.units import duration_fs
 
-ENGINES = ("auto", "reference")
 
-
-def run(
+def reference(
     program: Program,
-    engine: str = "auto",
     make_accelerator: Callable[..., Accelerator] = Accelerator,
     make_exchange: Callable[[Program, Kernel, list[Accelerator]], Exchange] = Exchange,
 ) -> Trace:
-    """Simulate a Program. `engine` is "auto" (with exact shortcuts) or "reference" (tile by tile).
+    """Simulate a Program tile by tile.
 
     Accelerators and exchanges that do something else besides, as those of `recording`, may be made in place of these.
     """
-    if engine not in ENGINES:
-        raise InputError(f"engine={engine!r} is unknown; accepted: {', '.join(ENGINES)}")
+    return _run(program, False, make_accelerator, make_exchange)
+
+
+def shortcuts(program: Program) -> Trace:
+    """Simulate a Program; what is known to repeat is skipped, exactly."""
+    return _run(program, True, Accelerator, Exchange)
+
+
+def _run(
+    program: Program,
+    skip: bool,
+    make_accelerator: Callable[..., Accelerator],
+    make_exchange: Callable[[Program, Kernel, list[Accelerator]], Exchange],
+) -> Trace:
     system = program.system
     kernel = Kernel()
     channels = [Channel(system.dram.quantum_bytes, number * RANK) for number in range(system.channels)]
@@ -66,7 +74,7 @@ def run(
         )
     exchange = make_exchange(program, kernel, accelerators)
     steady = echo = None
-    if engine == "auto":
+    if skip:
         steady = SteadyState(kernel, exchange, accelerators, channels)
         exchange.echo = echo = Echo(kernel, accelerators, exchange.finish_later)
     for accelerator in accelerators:

@@ -52,7 +52,7 @@ class LoadStream(Stream):
 
     `occupied` bytes are loaded or being loaded; `releases` are the (time, bytes) of those known to become free.
     `arrivals` are the (time, bytes) of loaded tiles the arrays have not begun, `in_use` the bytes of the one they work
-    on, `loading` those of the one under way.
+    on, `loading` those of the one under way; `latest` is the nest of that one, or of the one before.
     """
 
     __slots__ = (
@@ -60,6 +60,7 @@ class LoadStream(Stream):
         "closing",
         "in_use",
         "item",
+        "latest",
         "loading",
         "occupied",
         "operand",
@@ -71,7 +72,7 @@ class LoadStream(Stream):
     def __init__(self, operand: int, unit: Accelerator, kernel: Kernel, channel: Channel) -> None:
         super().__init__(kernel, channel)
         self.operand, self.unit = operand, unit
-        self.item = self.position = self.occupied = self.in_use = self.loading = 0
+        self.item = self.latest = self.position = self.occupied = self.in_use = self.loading = 0
         self.releases: deque[tuple[int, int]] = deque()
         self.arrivals: deque[tuple[int, int]] = deque()
         #: nests whose last tile is reserved but not over: until when, and the room they leave
@@ -113,6 +114,7 @@ class LoadStream(Stream):
         self.occupied += size
         self.position = position + 1
         self.loading = size
+        self.latest = self.item
         self.rate = item.rate
         if not 0 <= unit.started[item.stage] <= now:  # a first tile that loads nothing may be reserved for later
             unit.started[item.stage] = now

@@ -19,9 +19,9 @@ import numpy as np
 from ppsim.engine import trace as works
 from ppsim.engine.accelerator import Accelerator
 from ppsim.engine.exchange import ADDING, Exchange, ReadBack, Transit
+from ppsim.engine.interpreted import reference
 from ppsim.engine.kernel import Kernel
 from ppsim.engine.loading import LoadStream
-from ppsim.engine.run import run
 from ppsim.engine.servers import Channel, Link, QueueStream
 from ppsim.engine.trace import Recording, Work
 from ppsim.mapping.program import Program
@@ -33,7 +33,7 @@ Label = tuple[int, int, int, int]
 def record(program: Program) -> Recording:
     """Simulate a Program tile by tile, as engine="reference" does, and keep every piece of work."""
     notes = _Notes(program)
-    trace = run(program, "reference", partial(_Accelerator, notes), partial(_Exchange, notes))
+    trace = reference(program, partial(_Accelerator, notes), partial(_Exchange, notes))
     for unit in notes.units:
         unit.computed.recorded = list(unit.computed.recorded)  # lets go of the accelerator
     return Recording(

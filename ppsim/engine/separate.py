@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from ppsim.engine.run import items_of, timed_tiles
+from ppsim.engine.interpreted import items_of, timed_tiles
 from ppsim.engine.walk import Delivery, walk
 from ppsim.mapping.program import Nest, Program, Stage
 from ppsim.units import FS_PER_S

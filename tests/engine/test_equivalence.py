@@ -1,4 +1,4 @@
-"""The shortcuts of engine="auto" change nothing: task end by task end, server by server."""
+"""Shortcuts and the compiled loop change nothing: task end by task end, server by server."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 import ppsim
 from ppsim.engine.run import run
 from ppsim.engine.trace import SERVERS, Trace
+from ppsim.mapping.messages import NO_MESSAGES, Message, Messages
 from ppsim.mapping.place import place
-from ppsim.mapping.program import FIRST, LAST, LOOPS, Activity, Message, Nest, Program, Stage, Tile, state_tallies
+from ppsim.mapping.program import FIRST, LAST, LOOPS, Activity, Nest, Program, Stage, Tile, state_tallies
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.layers import Linear
 
@@ -47,8 +48,10 @@ def assert_within_spans(trace: Trace) -> None:
 
 
 def check(program: Program) -> tuple[Trace, Trace]:
-    auto, reference = run(program, "auto"), run(program, "reference")
+    auto, reference, compiled = (run(program, engine) for engine in ("shortcuts", "reference", "compiled"))
     assert_same(auto, reference)
+    assert_same(compiled, reference)
+    assert compiled.events == reference.events
     assert_within_spans(reference)
     assert reference.shortcuts == {}
     return auto, reference
@@ -131,7 +134,7 @@ def test_any_tiles(data, accelerators, stages):
     some = st.lists(st.sampled_from(pool), max_size=2).map(tuple)
     everyone, links = range(accelerators), {}
     rates = (hardware.dram.rate(2, 1),) * hardware.channels
-    found = [Stage("input", ("input",), "input", (), ((),) * accelerators, (0,) * accelerators, (), rates)]
+    found = [Stage("input", ("input",), "input", (), ((),) * accelerators, (0,) * accelerators, NO_MESSAGES, rates)]
     for number in range(1, stages + 1):
         work = (data.draw(some),) * accelerators if data.draw(st.booleans()) else [data.draw(some) for _ in everyone]
         pairs = data.draw(st.sets(st.tuples(st.sampled_from(everyone), st.sampled_from(everyone)), max_size=4))
@@ -144,7 +147,7 @@ def test_any_tiles(data, accelerators, stages):
                 messages.append(Message(source, destination, size, hops, written))
         reads = [data.draw(st.sampled_from([0, 0, 640])) for _ in everyone]
         waits = data.draw(st.sets(st.integers(0, number - 1), min_size=1))
-        stage = Stage(f"{number}", (), "product", tuple(waits), tuple(work), tuple(reads), tuple(messages), rates)
+        stage = Stage(f"{number}", (), "product", tuple(waits), tuple(work), tuple(reads), Messages.of(messages), rates)
         found.append(stage)
     program = Program(hardware, tuple(found), tuple(links), 16)
     assume(sum(nest.length for stage in found for work in stage.work for nest in work) < 4_000)
@@ -156,8 +159,8 @@ def test_a_stage_ends_with_the_vector_unit():
     hardware = ppsim.load_system("tetris", accelerators=1, set={"launch_us": 0})
     tiles = {(0, 0, 0, 0, state): Tile(0, 0, 1, vector, 0, state == FIRST) for state, vector in ((FIRST, 5), (LAST, 0))}
     nest = Nest((1, 1, 1, 1, 2), tiles, Activity(), 640, 640)
-    begin = Stage("input", ("input",), "input", (), ((),), (0,), (), (1,))
-    work = Stage("work", (), "product", (0,), ((nest,),), (0,), (), (1,))
+    begin = Stage("input", ("input",), "input", (), ((),), (0,), NO_MESSAGES, (1,))
+    work = Stage("work", (), "product", (0,), ((nest,),), (0,), NO_MESSAGES, (1,))
     _, reference = check(Program(hardware, (begin, work), (), 16))
     assert reference.finished[1] == (12 * 10**6,)
 
@@ -172,7 +175,7 @@ def test_tinyvgg16_takes_shortcuts(name, accelerators, dataflow):
     if (name, accelerators) != ("shared-dram", 8):  # eight on one channel leave few long loops to collapse
         assert auto.shortcuts["steady_state"] > 0
         assert auto.events < reference.events
-    result = ppsim.simulate(net, system)
+    result = ppsim.simulate(net, system, "shortcuts")
     assert result.shortcuts == auto.shortcuts
     if name == "tetris" and accelerators == 8:
         assert auto.shortcuts["echo"] > 0

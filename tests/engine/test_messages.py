@@ -12,8 +12,9 @@ import ppsim
 from ppsim.engine.run import run
 from ppsim.engine.trace import Trace
 from ppsim.hardware.interconnect import Edge, InterconnectSpec
+from ppsim.mapping.messages import NO_MESSAGES, Message, Messages
 from ppsim.mapping.place import place
-from ppsim.mapping.program import FIRST, LAST, LOOPS, MIDDLE, Activity, Message, Nest, Program, Stage, Tile
+from ppsim.mapping.program import FIRST, LAST, LOOPS, MIDDLE, Activity, Nest, Program, Stage, Tile
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.layers import Linear
 from ppsim.workload.partitioned import Kept, PartitionedGraph, PartitionedLayer
@@ -62,8 +63,8 @@ def program_of(hardware: ppsim.System, *messages: tuple, cycles=None, reads=None
     work = tuple(busy(c) for c in cycles or [0] * count)
     rates = (hardware.dram.rate(1, 0),) * hardware.channels
     none = (0,) * count
-    begin = Stage("input", ("input",), "input", (), ((),) * count, none, (), rates)
-    stage = Stage("s", ("s",), "product", (0,), work, tuple(reads or none), tuple(sent), rates)
+    begin = Stage("input", ("input",), "input", (), ((),) * count, none, NO_MESSAGES, rates)
+    stage = Stage("s", ("s",), "product", (0,), work, tuple(reads or none), Messages.of(sent), rates)
     return Program(hardware, (begin, stage), tuple(numbers), 16)
 
 
@@ -257,9 +258,9 @@ def test_a_message_comes_in_the_middle_of_another_branch(sharing, cycles, size):
     for changes in ({"written": True}, {"sums": 4000}):
         program = program_of(hardware, (1, 0, size, changes), cycles=[10, cycles, 10])
         begin, stage = program.stages
-        between = replace(stage, name="between", work=(busy(5),) * 3, messages=())
-        branch = replace(stage, name="branch", waits_for=(2,), work=((loop,),) * 3, messages=())
-        joined = replace(stage, name="joined", waits_for=(1, 3), work=(busy(10),) * 3, messages=())
+        between = replace(stage, name="between", work=(busy(5),) * 3, messages=NO_MESSAGES)
+        branch = replace(stage, name="branch", waits_for=(2,), work=((loop,),) * 3, messages=NO_MESSAGES)
+        joined = replace(stage, name="joined", waits_for=(1, 3), work=(busy(10),) * 3, messages=NO_MESSAGES)
         program = replace(program, stages=(begin, stage, between, branch, joined))
         trace, _ = check(program)
         assert trace.started[3][0] < trace.messages[1][0]

@@ -48,7 +48,7 @@ def test_ends_are_those_of_the_engine(
     ends = stage_ends(program)
     if ends is not None:
         assert ends == engine_ends(program, "reference")
-        assert ends == engine_ends(program, "auto")
+        assert ends == engine_ends(program, "shortcuts")
     assert cost_of(net, system) == Cost.of(ppsim.simulate(net, system))
 
 
