@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 
 # Loaded on first use, so that `import ppsim` stays quick.
 _PUBLIC = {
+    "Bounds": "ppsim.explore.screening.bounds",
     "Comparison": "ppsim.analysis.comparison",
     "Cost": "ppsim.explore.cost.costs",
     "CostTable": "ppsim.explore.cost_tables.table",
@@ -39,6 +40,7 @@ _PUBLIC = {
     "System": "ppsim.hardware.system",
     "Timeline": "ppsim.analysis.timeline.document",
     "Validation": "ppsim.validation.validate",
+    "bounds": "ppsim.explore.screening.bounds",
     "codesign": "ppsim.explore.codesign.codesign",
     "codesign_front": "ppsim.explore.codesign.codesign",
     "compare": "ppsim.baselines",

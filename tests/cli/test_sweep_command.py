@@ -112,3 +112,19 @@ def test_what_cannot_be_used(capsys: Capture, spec: Path, change: tuple[str, str
     spec.write_text(SPEC.replace(*change))
     assert message in refused(capsys, *argv.split())
     assert sorted(path.name for path in Path().iterdir()) == ["small.yaml"]
+
+
+def test_screening_says_what_came_of_it(capsys: Capture) -> None:
+    document, out = numbers(capsys, "sweep", "small.yaml", "-o", "out", "-j", "1", "--screen")
+    found, rows = document["screening"], document["rows"]
+    skipped = [row["point"] for row in rows if row["beaten_by"] is not None]
+    assert skipped
+    assert (found["skipped"], found["failed"], found["unbounded"]) == (len(skipped), 2, 2)
+    assert found["simulated"] == sum(row["cycles"] is not None for row in rows) == 4 - len(skipped)
+    said = f"Screened: {6 - len(skipped)} simulated (2 without bounds), {len(skipped)} skipped; {found['front']} on the"
+    assert said in out
+    assert f"latency {found['latency_over_bound']['median']:.3f}x (median)" in out
+    assert "without --screen" not in out
+    assert "began with screening" in refused(capsys, "sweep", "small.yaml", "-o", "out", "-j", "1", "--resume")
+    again = succeed(capsys, "sweep", "small.yaml", "-o", "out", "-j", "1", "--screen", "--resume")
+    assert said in again

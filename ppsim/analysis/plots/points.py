@@ -24,8 +24,10 @@ from ppsim.errors import InputError
 SHARING = "dram.sharing"
 #: columns beside the axes that points can be chosen by
 CHOSEN_BY = ("workload", "system", "scope", "dram", "accelerators", "parts", "batch", "keep")
+#: in a screened sweep: the point that beats the bounds of one that was skipped for it
+BEATEN_BY = "beaten_by"
 #: columns that no plot shows
-NO_VALUES = ("point", "error", "energy_unit")
+NO_VALUES = ("point", "error", "energy_unit", BEATEN_BY)
 #: share of all combinations of values below which points are samples
 SPARSE = 0.1
 #: what speedups and energy reductions are against, for a caption
@@ -38,7 +40,7 @@ class Points:
     """Points that were simulated, and the axes in which they differ, in the order of the sweep.
 
     `fixed` is what they were chosen by, `failed` how many of the chosen ones have no result, `value` the column that a
-    plot of any one quantity shows.
+    plot of any one quantity shows, `skipped` how many were not simulated because another point beats their bounds.
     """
 
     sweep: Sweep
@@ -47,6 +49,7 @@ class Points:
     fixed: Mapping[str, str]
     failed: int
     value: str
+    skipped: int = 0
 
     @property
     def energy_unit(self) -> str:
@@ -124,6 +127,9 @@ class Points:
     def remarks(self) -> str:
         """What a caption ends with: which points are missing."""
         said = [f"{self.failed} failed point{'s are' if self.failed > 1 else ' is'} left out."] if self.failed else []
+        if self.skipped:
+            points = f"{self.skipped:,} point{'s' if self.skipped > 1 else ''}"
+            said.append(f"{points} left out: others beat what they could be at best.")
         if (done := len(self.sweep.frame)) < (all_ := len(self.sweep.points)):
             said.append(f"The sweep is not finished: {done:,} of {all_:,} points are done.")
         return " ".join(said)
@@ -157,7 +163,8 @@ def points_of(sweep: Sweep, at: Mapping[str, str] | None = None, value: str = "s
         where = f" at {', '.join(f'{path}={text}' for path, text in fixed.items())}" if fixed else ""
         raise InputError(f"no point{where} to plot{f': all {len(frame)} failed' if len(frame) else ''}")
     varying = tuple(axis for axis in (axis.within(usable) for axis in axes) if len(axis.values) > 1)
-    return Points(sweep, usable, varying, fixed, len(frame) - len(usable), value)
+    skipped = int(frame[BEATEN_BY].notna().sum()) if BEATEN_BY in frame else 0
+    return Points(sweep, usable, varying, fixed, len(frame) - len(usable) - skipped, value, skipped)
 
 
 def _follows(column: pd.Series[Any], axis: Axis) -> bool:

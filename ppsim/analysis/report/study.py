@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHARING = "dram.sharing"
+#: in a screened sweep: the point that beats the bounds of one that was skipped for it
+BEATEN_BY = "beaten_by"
 #: what may be counted, the first of which varies is
 COUNTS = ("accelerators", "parts")
 #: axes of what runs rather than of what it runs on, and those below "workload."
@@ -109,7 +111,7 @@ class Study:
 
     `counted` is the column that is asked about ("accelerators", "parts", or None where neither varies). A case is what
     runs, and how DRAM is shared: answers are given for each. `others` are the axes that are left: a setting of them is
-    a choice the designer is free in.
+    a choice the designer is free in. `skipped` points of a screened sweep were not simulated and have no row here.
     """
 
     sweep: Sweep
@@ -117,6 +119,7 @@ class Study:
     counted: str | None
     cased: tuple[str, ...]
     others: tuple[str, ...]
+    skipped: int = 0
 
     @cached_property
     def points(self) -> tuple[Measured, ...]:
@@ -172,6 +175,8 @@ def study(sweep: Sweep) -> Study:
     frame = sweep.frame
     columns = {name: [_plain(value) for value in frame[name].tolist()] for name in frame.columns}
     rows = tuple(dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
+    skipped = sum(row.get(BEATEN_BY) is not None for row in rows)
+    rows = tuple(row for row in rows if row.get(BEATEN_BY) is None)
     ran = [row for row in rows if row["error"] is None]
     counted = next((name for name in COUNTS if len({row[name] for row in ran}) > 1), None)
     free = [path for path in sweep.axes if path not in COUNTS[:1] and not _follows(path, counted, ran)]
@@ -181,7 +186,7 @@ def study(sweep: Sweep) -> Study:
         if prod(len({row[name] for row in ran}) for name in (*cased, path)) <= MOST_CASES:
             cased.append(path)
     others = tuple(path for path in free if path not in cased)
-    return Study(sweep, rows, counted, tuple(cased), others)
+    return Study(sweep, rows, counted, tuple(cased), others, skipped)
 
 
 def _is_run(path: str) -> bool:

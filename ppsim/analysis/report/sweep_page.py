@@ -70,7 +70,8 @@ def _subtitle(found: Study) -> str:
     on = f" on {shortened(str(system))}" if system else ""
     failed = f", {len(found.failed):,} of which failed," if found.failed else ""
     axes = listed([field(path)[0] for path in found.sweep.axes])
-    return f"A sweep of {points}{on}{failed} over {axes}"
+    skipped = f" and {found.skipped:,} skipped ones" if found.skipped else ""
+    return f"A sweep of {points}{skipped}{on}{failed} over {axes}"
 
 
 def _notes(found: Study, answered: Sequence[Answer], rule: Rule) -> tuple[str, ...]:
@@ -78,13 +79,19 @@ def _notes(found: Study, answered: Sequence[Answer], rule: Rule) -> tuple[str, .
         return (
             "No number of accelerators or parts varies in this sweep, so it cannot say how many are worth it.",
         ) * bool(found.points)
-    done, every = len(found.rows), int(found.sweep.provenance.get("points", 0))
+    done, every = len(found.rows) + found.skipped, int(found.sweep.provenance.get("points", 0))
     unfinished = (
         f"The sweep is not finished: {done:,} of {every:,} points are done, and the answer may change. The same ppsim "
         "sweep with --resume does the rest."
     )
+    screened = (
+        f"The sweep was screened: {found.skipped:,} points were skipped, since other points beat what they could be at "
+        "best in latency, energy and area together. The front is that of all points; the best point of a count or a "
+        "case may be among those skipped."
+    )
     return (
         *([unfinished] if done < every else []),
+        *([screened] if found.skipped else []),
         f"The rule ({rule.name}): {rule.told(found.counted or '')}",
         *explanation(found, answered),
     )

@@ -34,6 +34,10 @@ def sweep(
         str | None,
         typer.Option("--dask", metavar="ADDRESS|local", help="Run on the Dask cluster there, or on one started here."),
     ] = None,
+    screen: Annotated[
+        bool,
+        typer.Option("--screen", help="Skip points that cannot be on the Pareto front: lower bounds come first."),
+    ] = False,
     json: JsonFile = None,
 ) -> None:
     """Simulate many design points, each kept at once.
@@ -48,20 +52,24 @@ def sweep(
     place = RESULTS / spec.stem if out is None else out
     check_distinct([spec, *(place / name for name in FILES)], [json])
     with progress(f"sweeping {spec.name}", unit="points") as report:
-        run = ppsim.sweep(spec, place, resume, _executor(jobs, dask), report)
+        run = ppsim.sweep(spec, place, resume, _executor(jobs, dask), report, screen)
         try:
             frame = run.to_frame()
         except KeyboardInterrupt:
-            _say_what_is_kept(run, spec, place)
+            _say_what_is_kept(run, spec, place, ["--screen"] if screen else [])
             raise
-    write_json(json, {"rows": run.to_table().to_pylist()})
+    found = run.screened() if screen else None
+    write_json(json, {"rows": run.to_table().to_pylist()} | ({"screening": found.to_dict()} if found else {}))
     console = console_for(json)
-    failed = frame["error"].notna()
+    failed, simulated = frame["error"].notna(), frame["seconds"].notna()
     errors = f", {failed.sum():,} of them failed" if failed.any() else ""
     say(console, f"{_points(len(frame))}{errors}: {place}")
+    if found:
+        for line in found.lines():
+            say(console, line)
     console.print()
-    if not failed.all():
-        print_page(console, tables.sweep_table(frame[~failed], run.spec.paths))
+    if simulated.any():
+        print_page(console, tables.sweep_table(frame[simulated], run.spec.paths))
     kinds = frame["error"].value_counts()
     for error, count in kinds.head(ERRORS).items():
         say(console, f"Failed, {_points(int(count))}: {error}")
@@ -82,8 +90,8 @@ def _executor(jobs: int | None, dask: str | None) -> Executor:
     return Dask(dask) if jobs is None else Dask(dask, jobs)
 
 
-def _say_what_is_kept(run: Sweep, spec: Path, place: Path) -> None:
-    again = shlex.join(["ppsim", "sweep", str(spec), "-o", str(place), "--resume"])
+def _say_what_is_kept(run: Sweep, spec: Path, place: Path, options: list[str]) -> None:
+    again = shlex.join(["ppsim", "sweep", str(spec), "-o", str(place), *options, "--resume"])
     print(f"{run.done:,} of {len(run):,} points are kept in {place}; go on with:\n{again}", file=sys.stderr)
 
 

@@ -31,8 +31,9 @@ class Executor(Protocol):
     def run(self, tasks: Sequence[Callable[[], T]]) -> Iterator[Handful[T]]:
         """(number, result) of each task once, as they finish, in the handfuls they come in.
 
-        Tasks are picklable and do not depend on each other. An exception of a task is raised here, and ends the run; a
-        process that dies does not. Closing the iterator ends what is under way and leaves no process behind. Raises
-        InputError when there is nothing to run tasks on.
+        Tasks are picklable and do not depend on each other. One is taken out of the sequence when its turn comes, not
+        before, so that a sequence may decide late, by the results so far, which task it has there. An exception of a
+        task is raised here, and ends the run; a process that dies does not. Closing the iterator ends what is under way
+        and leaves no process behind. Raises InputError when there is nothing to run tasks on.
         """
         ...

@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 from ppsim.errors import InputError
 from ppsim.explore.executors.contract import Handful, Lost
 from ppsim.explore.executors.pace import AHEAD, Pace, handful_of
-from ppsim.explore.executors.serial import Serial
 
 T = TypeVar("T")
 #: how often a task is tried whose process dies
@@ -59,9 +58,8 @@ class Processes:
             warnings.warn(f"no further processes to be had ({error}); running in one", RuntimeWarning, stacklevel=2)
         if suspects:  # not here, where they would take everything with them
             yield [(number, Lost("its process died, and there is no other one to try it in")) for number in suspects]
-        here = list(waiting)
-        for handful in Serial().run([tasks[number] for number in here]):
-            yield [(here[number], result) for number, result in handful]
+        for number in waiting:
+            yield [(number, tasks[number]())]
 
 
 class _NoProcesses(Exception):  # noqa: N818

@@ -19,6 +19,8 @@ from ppsim.storage import sync_folder
 Row = dict[str, Any]
 #: the key that says which point a row is of
 POINT = "point"
+#: bytes of a line; a longer one is no row
+LONGEST = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ def read_journal(path: Path, fits: Callable[[Row], bool]) -> Read:
     size = 0
     try:
         with path.open("rb") as file:
-            for line in file:
+            # a line may be a hole of any length after a crash
+            for line in iter(lambda: file.readline(LONGEST + 1), b""):
                 if not line.endswith(b"\n"):
                     break
                 size += len(line)

@@ -8,13 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ppsim.documents import is_file
 from ppsim.errors import InputError
 from ppsim.explore.sweep.inputs import check
 from ppsim.explore.sweep.journal import read_journal
 from ppsim.explore.sweep.point import Simulated, simulated
-from ppsim.explore.sweep.spec import Settings, SweepSpec, spec_of
+from ppsim.explore.sweep.spec import Settings, SweepSpec, specified
 from ppsim.explore.sweep.store import JOURNAL, MANIFEST, Manifest, load_manifest
-from ppsim.explore.sweep.table import belongs, columns_of, frame_of, table_of
+from ppsim.explore.sweep.table import NONE, SCREENED, belongs, columns_of, frame_of, table_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 class SweepResults:
     """The rows of a sweep, finished or not, and what they rest on.
 
-    `points` are all design points, done or not. `frame` has a row for each that is done, in their order.
+    `points` are all design points, done or not. `frame` has a row for each that is done, in their order: simulated,
+    failed (`error`), or, in a screened sweep, skipped because another point beats its bounds (`beaten_by`).
     """
 
     place: Path
@@ -67,17 +69,21 @@ def load_sweep(place: str | Path) -> SweepResults:
     """The results in the folder of a sweep, so far as it has come; raises InputError where there are none."""
     place = Path(place)
     manifest = load_manifest(place)
-    if not (place / JOURNAL).is_file():
+    if not is_file(place / JOURNAL):
         raise InputError(f"{place}: its {JOURNAL} is missing; make the sweep anew in another folder")
-    spec = spec_of(manifest.spec)
-    points = spec.points()
+    spec = specified(manifest.spec, f"{place / MANIFEST}: spec")
+    try:
+        points = spec.points()
+    except InputError as error:
+        raise InputError(f"{place / MANIFEST}: spec: {error}") from None
     if len(points) != manifest.points:
         raise InputError(
             f"{place}: its {MANIFEST} says {manifest.points} points, and its specification has {len(points)}"
         )
-    found = read_journal(place / JOURNAL, belongs(spec.paths, points)).rows
+    further = SCREENED if manifest.screened else NONE
+    found = read_journal(place / JOURNAL, belongs(spec.paths, points, further)).rows
     rows = [found[number] for number in sorted(found)]
     if not rows:
         raise InputError(f"{place}: no point is done yet; go on with: ppsim sweep SPEC -o {place} --resume")
-    frame = frame_of(table_of(columns_of(spec.paths, points), rows))
+    frame = frame_of(table_of(columns_of(spec.paths, points, further), rows))
     return SweepResults(place, manifest, spec, points, frame)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -158,14 +159,16 @@ def spec_of(source: str | Path | Mapping[str, Any] | SweepSpec) -> SweepSpec:
     if isinstance(source, SweepSpec):
         return source
     if isinstance(source, Mapping):
-        return _validated({key: value for key, value in source.items() if key != "format"}, "sweep")
+        return specified({key: value for key, value in source.items() if key != "format"}, "sweep")
     path = Path(source)
     if not is_file(path):
-        raise InputError(f"{path}: is no file; a {FORMAT} document is expected")
-    return _validated(read(path, FORMAT), str(path))
+        what = "is a folder" if os.path.isdir(path) else "is no file"
+        raise InputError(f"{path}: {what}; a {FORMAT} document is expected")
+    return specified(read(path, FORMAT), str(path))
 
 
-def _validated(document: Mapping[str, Any], where: str) -> SweepSpec:
+def specified(document: Mapping[str, Any], where: str) -> SweepSpec:
+    """The specification that a document without its format stands for; raises InputError, which begins with `where`."""
     known = [field.name for field in fields(SweepSpec)]
     for key in document:
         if key not in known:  # said before a key that is missing for it

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import ppsim
-from ppsim.documents import read_json
+from ppsim.documents import is_file, read_json
 from ppsim.errors import InputError
 from ppsim.explore.fingerprint import fingerprint
 from ppsim.explore.sweep.inputs import Inputs
@@ -34,7 +34,10 @@ _MOST_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the rows of a sweep rest on. `code` is a hash of ppsim's code and documents, `spec` the specification."""
+    """What the rows of a sweep rest on. `code` is a hash of ppsim's code and documents, `spec` the specification.
+
+    `screened` says that points may be skipped for their bounds.
+    """
 
     spec: Mapping[str, Any]
     points: int
@@ -42,6 +45,7 @@ class Manifest:
     code: str
     python: str
     inputs: Inputs
+    screened: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """What manifest.json holds."""
@@ -53,6 +57,7 @@ class Manifest:
             "spec_sha256": hash_of_spec(self.spec),
             "inputs_sha256": dict(self.inputs),
             "points": self.points,
+            "screened": self.screened,
             "spec": dict(self.spec),
         }
 
@@ -62,15 +67,16 @@ def hash_of_spec(spec: Any) -> str:
     return sha256(json_text(spec).encode()).hexdigest()
 
 
-def manifest_of(spec: SweepSpec, points: int, inputs: Inputs) -> Manifest:
+def manifest_of(spec: SweepSpec, points: int, inputs: Inputs, screened: bool) -> Manifest:
     """The manifest of a sweep that begins now."""
-    return Manifest(spec.to_dict(), points, ppsim.__version__, fingerprint(), platform.python_version(), inputs)
+    python = platform.python_version()
+    return Manifest(spec.to_dict(), points, ppsim.__version__, fingerprint(), python, inputs, screened)
 
 
 def load_manifest(place: Path) -> Manifest:
     """The manifest in a sweep's folder; raises InputError where there is none."""
     path = place / MANIFEST
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"{place}: holds no sweep ({MANIFEST} is missing); make one with: ppsim sweep SPEC -o {place}")
     found = read_json(path, FORMAT, _MOST_BYTES)
     if hash_of_spec(found.get("spec", {})) != found.get("spec_sha256"):
@@ -84,6 +90,7 @@ def load_manifest(place: Path) -> Manifest:
             str(found["code_sha256"]),
             str(found["python"]),
             inputs,
+            bool(found.get("screened", False)),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: is no manifest of a sweep: {error!r} is missing or no such value") from None
@@ -145,6 +152,11 @@ def _check_same(place: Path, before: Manifest, now: Manifest) -> None:
         differs = [key for key in now.spec if json_text([now.spec[key]]) != json_text([before.spec.get(key)])]
         raise InputError(
             f"{place}: holds the sweep of another specification ({', '.join(differs)}); give another folder"
+        )
+    if before.screened != now.screened:
+        raise InputError(
+            f"{place}: the sweep began {'with' if before.screened else 'without'} screening; go on with it "
+            f"{'with' if before.screened else 'without'} --screen (screen={before.screened}), or give another folder"
         )
     for name, _ in {*before.inputs} ^ {*now.inputs}:
         raise InputError(f"{place}: {name} is not as it was when the sweep began; give another folder")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,12 +14,26 @@ import yaml
 from ppsim.errors import InputError
 from ppsim.explore.executors import Executor, Lost, Processes, Progress
 from ppsim.explore.fingerprint import fingerprint
+from ppsim.explore.screening.screen import Screen
 from ppsim.explore.sweep.inputs import Inputs, check, inputs_of
 from ppsim.explore.sweep.journal import POINT
 from ppsim.explore.sweep.point import DESCRIPTION, MEASURED, Row, built, check_system, row_of
+from ppsim.explore.sweep.screening import Screened, bounds_in, screen_of, screened, values_of
 from ppsim.explore.sweep.spec import FORMAT, RUN_FIELDS, Settings, SweepSpec, spec_of
 from ppsim.explore.sweep.store import TABLE, manifest_of, opened
-from ppsim.explore.sweep.table import ERROR, LOST, belongs, columns_of, frame_of, parquet, storable, table_of
+from ppsim.explore.sweep.table import (
+    BEATEN_BY,
+    ERROR,
+    LOST,
+    NONE,
+    SCREENED,
+    belongs,
+    columns_of,
+    frame_of,
+    parquet,
+    storable,
+    table_of,
+)
 from ppsim.storage import write_bytes
 
 if TYPE_CHECKING:
@@ -28,6 +42,8 @@ if TYPE_CHECKING:
 
 #: points that are tried before any is measured: a specification of which none of them can run is a mistake
 _TRIED = 64
+#: rows of skipped points that are kept at once
+_TOGETHER = 256
 #: points that differ in these alone have the unpruned baseline in common, and the pruned one too
 _SAME_DENSE = ("accelerators", "dram.sharing", "parts", "keep")
 _SAME_PRUNED = _SAME_DENSE[:2]
@@ -39,6 +55,7 @@ def sweep(
     resume: bool = False,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    screen: bool = False,
 ) -> Sweep:
     """A sweep, to be iterated over: it measures the points and yields a row for each as it finishes.
 
@@ -46,6 +63,11 @@ def sweep(
     yielded; an unfinished sweep there goes on with `resume`, which yields the rows that are there first. `executor` is
     where points are measured (None: on all processors); rows do not depend on it. `progress` is called with the number
     of rows and of points. A point that cannot be measured gives a row with its `error`.
+
+    With `screen`, lower bounds of all points are found first, and the most promising are measured first. A point whose
+    bounds a measured one already beats - in latency, energy and area, among those that run the same network - is
+    skipped: its row has the bounds, and names the other in `beaten_by`. Which are skipped may depend on timing; the
+    Pareto fronts do not, they are those of the whole sweep.
 
     Raises InputError for a specification that cannot be used, and, while iterating, when `out` cannot be written.
     """
@@ -62,6 +84,7 @@ def sweep(
         resume,
         executor or Processes(),
         progress or (lambda done, total: None),
+        screen,
     )
 
 
@@ -77,6 +100,7 @@ class Sweep:
     resume: bool
     executor: Executor
     progress: Progress
+    screen: bool = False
     _rows: dict[int, Row] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -116,7 +140,7 @@ class Sweep:
             for _ in self:
                 pass
         rows = [self._rows[number] for number in range(len(self.points))]
-        return table_of(columns_of(self.spec.paths, self.points), rows)
+        return table_of(columns_of(self.spec.paths, self.points, self._further), rows)
 
     def to_frame(self) -> pd.DataFrame:
         """All rows in the order of the points; measures those that are missing."""
@@ -125,10 +149,20 @@ class Sweep:
     def _opened(self) -> Any:
         if self.out is None:
             return nullcontext()
-        manifest = manifest_of(self.spec, len(self.points), self.inputs)
+        manifest = manifest_of(self.spec, len(self.points), self.inputs, self.screen)
         # a sweep that was left half way goes on with what it has written itself
         resume = self.resume or bool(self._rows)
-        return opened(self.out, manifest, self.text, resume, belongs(self.spec.paths, self.points))
+        return opened(self.out, manifest, self.text, resume, belongs(self.spec.paths, self.points, self._further))
+
+    @property
+    def _further(self) -> Mapping[str, type]:
+        return SCREENED if self.screen else NONE
+
+    def screened(self) -> Screened:
+        """What came of screening; measures the points that are missing."""
+        if len(self._rows) < len(self.points):
+            self.to_table()
+        return screened(list(self._rows.values()), self.points)
 
     def _done(self, row: Row) -> Row:
         self._rows[row[POINT]] = row
@@ -137,16 +171,80 @@ class Sweep:
 
     def _measured(self) -> Iterator[list[Row]]:
         """Rows of the points that are missing, in the handfuls they come in."""
-        left = _neighbours_together([n for n in range(len(self.points)) if n not in self._rows], self.points)
-        paths, code = self.spec.paths, fingerprint()
-        tasks = [partial(measured, number, self.points[number], paths, self.inputs, code) for number in left]
+        missing = [number for number in range(len(self.points)) if number not in self._rows]
+        if not self.screen:
+            left = _neighbours_together(missing, self.points)
+            return self._run(left, Tasks(left, self._task()))
+        screen = screen_of(self.points, self.inputs)
+        for row in self._rows.values():
+            if values := values_of(row):
+                screen.saw(row[POINT], values)
+        left = screen.order(missing)
+        return self._screened(screen, self._run(left, Tasks(left, self._screening_task(screen))))
+
+    def _run(self, left: Sequence[int], tasks: Sequence[Callable[[], Row]]) -> Iterator[list[Row]]:
         for handful in self.executor.run(tasks):
             rows = []
             for task, row in handful:
                 if isinstance(row, Lost):
-                    row = _head(left[task], self.points[left[task]], paths) | {ERROR: row.reason, LOST: True}
+                    number = left[task]
+                    row = _head(number, self.points[number], self.spec.paths) | {ERROR: row.reason, LOST: True}
                 rows.append(row)
             yield rows
+
+    def _task(self) -> Callable[[int], Callable[[], Row]]:
+        """The task that measures a point, as a function of its number."""
+        paths, code = self.spec.paths, fingerprint()
+        return lambda number: partial(measured, number, self.points[number], paths, self.inputs, code)
+
+    def _screening_task(self, screen: Screen) -> Callable[[int], Callable[[], Row]]:
+        """The same, unless what has been measured when it is asked for beats the bounds of the point."""
+        task = self._task()
+
+        def of(number: int) -> Callable[[], Row]:
+            beaten_by = screen.beaten_by(number)
+            if beaten_by is None:
+                return task(number)
+            return partial(_given, _head(number, self.points[number], self.spec.paths) | {BEATEN_BY: beaten_by})
+
+        return of
+
+    def _screened(self, screen: Screen, handfuls: Iterator[list[Row]]) -> Iterator[list[Row]]:
+        """Rows with their bounds; what they give is held against the bounds of others from then on."""
+        found: list[Row] = []
+        for rows in handfuls:
+            found += [row | bounds_in(screen, row[POINT]) for row in rows]
+            # skipping takes less time than keeping a row: together
+            if len(found) < _TOGETHER and all(BEATEN_BY in row for row in rows):
+                continue
+            yield found
+            # they are kept by now
+            for row in found:
+                if values := values_of(row):
+                    screen.saw(row[POINT], values)
+            found = []
+        if found:
+            yield found
+
+
+class Tasks(Sequence[Callable[[], Row]]):
+    """The tasks of points, each made when it is asked for."""
+
+    def __init__(self, numbers: Sequence[int], task_of: Callable[[int], Callable[[], Row]]) -> None:
+        """`numbers` are those of the points, in order."""
+        self._numbers, self._task_of = numbers, task_of
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._numbers)
+
+    def __getitem__(self, task: Any) -> Any:
+        """One of them."""
+        return self._task_of(self._numbers[task])
+
+
+def _given(row: Row) -> Row:
+    return row
 
 
 def measured(number: int, settings: Settings, paths: Sequence[str], inputs: Inputs, code: str) -> Row:

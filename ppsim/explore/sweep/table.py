@@ -18,18 +18,25 @@ if TYPE_CHECKING:
 ERROR = "error"
 #: in a journal, marks a row with an error that says nothing of its point: a sweep that is resumed measures it again
 LOST = "lost"
+#: the point that beats the bounds of one that was skipped for it
+BEATEN_BY = "beaten_by"
+#: what screening adds, column -> type: bounds, which may be missing, and why a point was skipped
+SCREENED: Mapping[str, type] = {"seconds_bound": float, "energy_pj_bound": float, BEATEN_BY: int}
+NONE: Mapping[str, type] = {}
 #: integers that a table can hold
 WIDEST = 2**63 - 1
 
 
-def columns_of(paths: Sequence[str], points: Sequence[Mapping[str, Any]]) -> dict[str, type]:
-    """Column -> type: the point, its axes, what it is, what was measured, and its error.
+def columns_of(
+    paths: Sequence[str], points: Sequence[Mapping[str, Any]], screened: Mapping[str, type] = NONE
+) -> dict[str, type]:
+    """Column -> type: the point, its axes, what it is, what was measured, what screening adds, and its error.
 
     An axis has integers, numbers or truth values where all of its values are, and texts otherwise.
     """
     axes = {path: _type_of({type(point[path]) for point in points}) for path in paths}
     return {POINT: int, **axes, **{name: kind for name, kind in DESCRIPTION.items() if name not in axes}, **MEASURED,
-            ERROR: str}  # fmt: skip
+            **screened, ERROR: str}  # fmt: skip
 
 
 def _type_of(kinds: set[type]) -> type:
@@ -39,9 +46,11 @@ def _type_of(kinds: set[type]) -> type:
     return float if kinds and kinds <= {int, float} else str
 
 
-def belongs(paths: Sequence[str], points: Sequence[Mapping[str, Any]]) -> Callable[[Row], bool]:
+def belongs(
+    paths: Sequence[str], points: Sequence[Mapping[str, Any]], screened: Mapping[str, type] = NONE
+) -> Callable[[Row], bool]:
     """Whether a row is one that a sweep with these axes and points could have written, as a function of the row."""
-    columns = columns_of(paths, points)
+    columns = columns_of(paths, points, screened)
     axes = [path for path in paths if path not in DESCRIPTION]  # which say what came of a setting
 
     def fits(row: Row) -> bool:
@@ -50,7 +59,11 @@ def belongs(paths: Sequence[str], points: Sequence[Mapping[str, Any]]) -> Callab
             return False
         if isinstance(row.get(ERROR), str):
             return set(row) <= {*columns, LOST}
-        return set(row) == set(columns) - {ERROR} and all(
+        if not all(storable(row[name], kind) for name, kind in screened.items() if name in row):
+            return False
+        if BEATEN_BY in row:  # it was skipped
+            return set(row) <= set(columns)
+        return set(row) - set(screened) == set(columns) - {ERROR, *screened} and all(
             storable(row[name], kind) for name, kind in (*DESCRIPTION.items(), *MEASURED.items())
         )
 

@@ -119,7 +119,7 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes, said: str) -> N
 def test_places_that_are_no_files(tmp_path: Path) -> None:
     with pytest.raises(ppsim.InputError, match="cannot be read: No such file"):
         ppsim.load_cost_table(tmp_path / "none")
-    with pytest.raises(ppsim.InputError, match="no ordinary file"):
+    with pytest.raises(ppsim.InputError, match="is a folder; give the name of a ppsim-cost-table/1 file"):
         ppsim.load_cost_table(tmp_path)
     with pytest.raises(ppsim.InputError, match=r"t.txt: a cost table is a .parquet or a .csv file"):
         ppsim.save_cost_table(small_table(), tmp_path / "t.txt")
