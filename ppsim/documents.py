@@ -6,6 +6,7 @@ Every error is one line: the document, the key, what is wrong and what is accept
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 from collections.abc import Hashable, Mapping
@@ -24,12 +25,19 @@ from ppsim.errors import InputError
 T = TypeVar("T")
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 32
+#: words, lists and mappings in a YAML document: more take longer than a second
+MAX_PARTS = 2**17
 #: lists, mappings and keys in a JSON document: what it is made of takes many times the room of its text
 MAX_NODES = 2**23
 #: keys of a mapping from names to mappings, and of any other mapping: every unknown key is an error that takes room
 MAX_KEYS, MAX_FIELDS = 2**14, 32
 #: characters of a value that an error repeats
 MAX_QUOTE = 80
+#: characters of what a parser says
+MAX_SAID = 500
+#: libyaml holds each against all before it
+_DIRECTIVE, _MAX_DIRECTIVES = re.compile("(?:^|[\r\n\x85\u2028\u2029])%"), 64
+_NO_KEY = object()
 _HERE = Path(__file__).resolve().parent
 
 
@@ -39,6 +47,7 @@ def packaged(folder: str) -> Path:
     return inside if inside.is_dir() else _HERE.parent / folder
 
 
+@lru_cache(maxsize=16)
 def names(folder: str) -> tuple[str, ...]:
     """Names of the documents shipped in a folder."""
     return tuple(sorted(path.stem for path in packaged(folder).glob("*.yaml")))
@@ -61,17 +70,18 @@ def version(path: Path) -> tuple[str, int, int]:
     return str(path.resolve()), status.st_mtime_ns, status.st_size
 
 
-def locate(name_or_path: str, folder: str, what: str) -> Path:
+def locate(name_or_path: str | Path, folder: str, what: str) -> Path:
     """The file a name or path stands for; raises InputError that lists the known names."""
-    known = names(folder)
-    if name_or_path in known:
-        return packaged(folder) / f"{name_or_path}.yaml"
-    path = Path(name_or_path)
+    name, known = str(name_or_path), names(folder)
+    if name in known:
+        return packaged(folder) / f"{name}.yaml"
+    path = Path(name)
     if is_file(path):
         return path
-    close = get_close_matches(name_or_path, known, n=1)
+    close = get_close_matches(name[:MAX_QUOTE], known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    raise InputError(f"{what} {name_or_path!r} is no file and no known name; {hint}known: {', '.join(known)}")
+    problem = "is a folder, and a file is needed" if name and os.path.isdir(name) else "is no file and no known name"
+    raise InputError(f"{what} {quote(name)} {problem}; {hint}known: {', '.join(known)}")
 
 
 def format_of(path: Path) -> str | None:
@@ -85,68 +95,101 @@ def format_of(path: Path) -> str | None:
 
 
 def read(path: Path, format_tag: str) -> dict[str, Any]:
-    """The mapping in a YAML or JSON document that carries `format: format_tag`, without that key."""
+    """The mapping in a YAML or JSON document that carries `format: format_tag`, without that key.
+
+    Raises InputError naming the file. A file called .json has to be JSON, of which YAML takes nearly all.
+    """
+    content = content_of(path, format_tag, MAX_BYTES)
+    is_json = path.suffix.lower() == ".json"
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise InputError(f"{path}: {size} bytes; documents go up to {MAX_BYTES}")
-        text = path.read_text(encoding="utf-8")
-        _refuse_the_unusual(text)
-        document = yaml.load(text, Loader=_loader())  # a subclass of the safe loader
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+        text = content.decode("utf-8-sig")
+        document = json.loads(text, object_pairs_hook=_each_once) if is_json else _of_yaml(text)
+        if is_json and _depth(document) > MAX_DEPTH:
+            raise RecursionError(f"nested more than {MAX_DEPTH} deep")
     except UnicodeDecodeError:
         raise InputError(f"{path}: is not UTF-8 text; a {format_tag} document in YAML or JSON is expected") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
+        what = " ".join(str(error).split())[:MAX_SAID]
+        raise InputError(f"{path}: is not valid {'JSON' if is_json else 'YAML'}: {what}") from None
     if not isinstance(document, dict):
         raise InputError(f"{path}: holds no mapping; a {format_tag} document is expected")
-    if document.pop("format", None) != format_tag:
-        raise InputError(f"{path}: format: must be {format_tag!r}")
+    found = document.pop("format", None)
+    if found != format_tag:
+        raise InputError(f"{path}: format: must be {format_tag!r}" + (f", got {quote(found)}" if found else ""))
     return document
 
 
-def _refuse_the_unusual(text: str) -> None:
-    """Aliases (they can blow a small file up), tags and deep nesting, before anything is built from them."""
-    depth = 0
-    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+def _of_yaml(text: str) -> Any:
+    """What a YAML text holds, built as its parts come: what could grow, or run code, is refused where it begins.
+
+    Raises YAMLError for aliases, tags, deep nesting, too many parts and keys that stand twice, and ValueError.
+    """
+    if len(_DIRECTIVE.findall(text)) > _MAX_DIRECTIVES:
+        raise yaml.YAMLError(f"more than {_MAX_DIRECTIVES} lines begin with %")
+    plain: dict[str, Any] = {}  # words and numbers met before: most are met again
+    inside: list[Any] = [[]]  # the containers around what comes next; the outermost holds documents
+    keys: list[Any] = [_NO_KEY]  # of each of these, the key whose value comes next
+    for number, event in enumerate(yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))):
+        if isinstance(event, yaml.CollectionEndEvent):
+            inside.pop()
+            keys.pop()
+        if not isinstance(event, yaml.NodeEvent):
+            continue
         line = event.start_mark.line + 1  # type: ignore[union-attr]
-        if isinstance(event, yaml.AliasEvent):
-            raise yaml.YAMLError(f"line {line}: aliases (*name) are not accepted")
-        if isinstance(event, yaml.CollectionStartEvent | yaml.ScalarEvent) and event.tag not in (None, "!"):
-            raise yaml.YAMLError(f"line {line}: tags ({event.tag}) are not accepted")
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
+        value = _begun(event, plain, line)
+        around = inside[-1]
+        if isinstance(around, list):
+            around.append(value)
+        elif keys[-1] is not _NO_KEY:
+            around[keys[-1]] = value
+            keys[-1] = _NO_KEY
+        elif isinstance(value, list | dict):
+            raise yaml.YAMLError(f"line {line}: a key has to be a word or a number")
+        elif value in around:
+            raise yaml.YAMLError(f"the key {quote(value)} stands twice, again in line {line}")
+        else:
+            keys[-1] = value
+        if isinstance(value, list | dict):
+            inside.append(value)
+            keys.append(_NO_KEY)
+        if len(inside) > MAX_DEPTH + 1:
             raise yaml.YAMLError(f"line {line}: nested more than {MAX_DEPTH} deep")
+        if number > MAX_PARTS:
+            raise yaml.YAMLError(f"line {line}: more than {MAX_PARTS} words, lists and mappings so far")
+        if len(inside[0]) > 1:
+            raise yaml.YAMLError(f"line {line}: a second document begins; one is accepted")
+    return inside[0][0] if inside[0] else None
+
+
+def _begun(event: Any, plain: dict[str, Any], line: int) -> Any:
+    """What an event stands for: an empty container, a word or a number; `plain` keeps those without quotes."""
+    if isinstance(event, yaml.AliasEvent):
+        raise yaml.YAMLError(f"line {line}: aliases (*name) are not accepted")
+    if event.tag not in (None, "!"):
+        raise yaml.YAMLError(f"line {line}: tags ({quote(event.tag)}) are not accepted")
+    if not isinstance(event, yaml.ScalarEvent):
+        return [] if isinstance(event, yaml.SequenceStartEvent) else {}
+    if not event.implicit[0]:
+        return event.value
+    if event.value not in plain:
+        plain[event.value] = _scalars().plain(event.value)
+    return plain[event.value]
 
 
 @lru_cache(maxsize=1)
-def _loader() -> Any:
-    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+def _scalars() -> Any:
+    class Scalars(yaml.SafeLoader):
+        """The words and numbers of YAML 1.1, and 1e-3, which it takes for a word."""
 
-    class Loader(base):  # type: ignore[misc]
-        """The safe loader, with plain keys that stand once."""
+        def plain(self, text: str) -> Any:
+            """What a word without quotes stands for."""
+            node = yaml.ScalarNode(self.resolve(yaml.ScalarNode, text, (True, False)), text)  # type: ignore[no-untyped-call]
+            return self.construct_object(node)
 
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            """Refuse a key that is no scalar or stands twice."""
-            seen = set()
-            for key, _ in node.value:
-                line = key.start_mark.line + 1
-                if not isinstance(key, yaml.ScalarNode):
-                    raise yaml.YAMLError(f"line {line}: a key has to be a word or a number")
-                if key.value in seen:
-                    raise yaml.YAMLError(f"the key {key.value!r} stands twice, again in line {line}")
-                seen.add(key.value)
-            return super().construct_mapping(node, deep)
-
-    # YAML 1.1 takes these for words
-    Loader.add_implicit_resolver(
-        "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), "-+0123456789"
+    Scalars.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
     )
-    return Loader
+    return Scalars("")
 
 
 def read_json(path: Path, format_tag: str, max_bytes: int) -> dict[str, Any]:
@@ -154,7 +197,7 @@ def read_json(path: Path, format_tag: str, max_bytes: int) -> dict[str, Any]:
 
     Raises InputError naming the file, as `parse_json` does.
     """
-    return parse_json(_content(path, format_tag, max_bytes), str(path), format_tag)
+    return parse_json(content_of(path, format_tag, max_bytes), str(path), format_tag)
 
 
 def parse_json(content: bytes, source: str, format_tag: str) -> dict[str, Any]:
@@ -184,26 +227,26 @@ def parse_json(content: bytes, source: str, format_tag: str) -> dict[str, Any]:
     return document
 
 
-def _content(path: Path, format_tag: str, max_bytes: int) -> bytes:
-    """All bytes of an ordinary file; one that is too large is not read."""
+def content_of(path: Path, format_tag: str, max_bytes: int) -> bytes:
+    """All bytes of an ordinary file; one that is too large is not read. Raises InputError, naming the file."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             what = "a folder" if stat.S_ISDIR(status.st_mode) else "no ordinary file"
             raise InputError(f"{path}: is {what}; give the name of a {format_tag} file")
         size = status.st_size
-        if size <= max_bytes:
-            with path.open("rb") as file:
-                content = file.read(max_bytes + 1)  # it may have grown meanwhile
-            size = len(content)
+        if size > max_bytes:
+            raise InputError(f"{path}: {size} bytes; {format_tag} files go up to {max_bytes}")
+        with path.open("rb") as file:
+            content = file.read(size + 1)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{str(path)!r}: cannot be read: {error}") from None
-    if size > max_bytes:
-        raise InputError(f"{path}: {size} bytes; {format_tag} files go up to {max_bytes}")
+    if len(content) > size:
+        raise InputError(f"{path}: grew while it was read; read it once it is whole")
     return content
 
 
@@ -212,6 +255,10 @@ def _keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         most = MAX_KEYS if all(isinstance(value, dict) for _, value in pairs) else MAX_FIELDS
         if len(pairs) > most:
             raise InputError(f"a mapping of {len(pairs)} keys; up to {most} are accepted")
+    return _each_once(pairs)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = sorted(key for key, _ in pairs)
@@ -251,7 +298,7 @@ def validate(kind: type[T], document: Any, where: str) -> T:
     Types are strict as in JSON: true is no number, and neither is "8".
     """
     try:
-        text = json.dumps(document, default=_plain)
+        text = json.dumps(document, default=plain)
     except (TypeError, ValueError) as error:
         raise InputError(f"{where}: is no document: {error}") from None
     try:
@@ -261,7 +308,7 @@ def validate(kind: type[T], document: Any, where: str) -> T:
         raise InputError(" ".join(f"{where}: {_explain(kind, first)}".split())) from None
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """NumPy's numbers and arrays and ranges as plain ones, everything else JSON does not know as text."""
     if isinstance(value, range):
         return list(value)
@@ -277,6 +324,7 @@ def _explain(kind: Any, error: Any) -> str:
     location = [part for part in error["loc"] if not str(part).startswith(("constrained-", "literal[", "choice["))]
     key = ".".join(str(part) if len(str(part)) <= MAX_QUOTE else quote(part) for part in location)
     message = error["msg"].removeprefix("Value error, ")
+    message = message if len(message) <= MAX_SAID else f"{message[: MAX_SAID - 3]}..."
     if error["type"] == "unexpected_keyword_argument":
         accepted = _keys_at(kind, location[:-1])
         message = "unknown key" + (f"; accepted: {', '.join(accepted)}" if accepted else "")
@@ -307,6 +355,13 @@ def _inside(kind: Any, part: Any) -> Any:
     tagged = (option for option in options if getattr(option, "type", None) == part)
     nested = (found for option in options if (found := _inside(option, part)) is not None)
     return next(tagged, None) or next(nested, None)
+
+
+def settings_of(given: Mapping[str, Any] | None, where: str) -> dict[str, Any]:
+    """What `set` says, by path; raises InputError for what is no mapping from paths."""
+    if given is not None and not (isinstance(given, Mapping) and all(isinstance(path, str) for path in given)):
+        raise InputError(f'{where}: set={quote(given)}: give values by path, as in {{"array.rows": 16}}')
+    return dict(given or {})
 
 
 def set_path(document: dict[str, Any], path: str, value: Any, where: str) -> None:

@@ -39,7 +39,10 @@ Settings = Annotated[
 ]
 Jobs = Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Processes; one for each processor by default.")]
 Engine = Annotated[
-    str, typer.Option("--engine", metavar="auto|reference", help="reference simulates tile by tile, without shortcuts.")
+    str,
+    typer.Option(
+        "--engine", metavar="auto|reference|shortcuts|compiled", help="Same numbers; reference goes tile by tile."
+    ),
 ]
 TrainedModel = Annotated[
     str,

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ppsim.documents import is_file
 from ppsim.errors import InputError
 from ppsim.extras import needs
 from ppsim.workload.formats.npz import read_arrays
@@ -44,7 +45,7 @@ def load_images(source: str) -> Images:
 
 
 def _from_file(path: Path) -> Images:
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"{path}: is no file; give a .npz file with {', '.join(ARRAYS)}, or: {', '.join(SOURCES)}")
     arrays = read_arrays(path)
     for name in ARRAYS:

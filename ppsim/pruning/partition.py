@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache, partial
+from numbers import Integral
 
 import numpy as np
 
+from ppsim.documents import quote
 from ppsim.errors import InputError
 from ppsim.pruning.axes import Span
 from ppsim.pruning.judge import output_judge
@@ -81,6 +83,8 @@ def partition_and_saliencies(
     reduce: str | None,
 ) -> tuple[PartitionedGraph, dict[str, Saliency]]:
     """`partition`, and the saliency it went by: (outputs, inputs) of each layer, none where weights are unknown."""
+    if not isinstance(parts, Integral):
+        raise InputError(f"parts has to be a whole number, got {quote(parts)}")
     if parts < 1:
         raise InputError(f"parts must be at least 1, got {parts}")
     if method not in METHODS:

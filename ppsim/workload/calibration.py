@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from pathlib import Path
 
+from ppsim.documents import MAX_QUOTE, quote
 from ppsim.errors import InputError
 from ppsim.workload.evaluation import input_shape
 from ppsim.workload.formats.npz import read_arrays
@@ -28,7 +29,7 @@ def load_inputs(path: str | Path, graph: LayerGraph) -> Array:
     else:
         found = [name for name in USUAL_NAMES if name in arrays]
         if not found:
-            some = ", ".join(list(arrays)[:8]) or "none"
+            some = ", ".join(list(arrays)[:8])[: 2 * MAX_QUOTE] or "none"
             raise InputError(f"{path}: has the arrays {some}; give one alone, or call it {' or '.join(USUAL_NAMES)}")
         name = found[0]
     inputs, wanted = arrays[name], input_shape(graph)
@@ -39,7 +40,7 @@ def load_inputs(path: str | Path, graph: LayerGraph) -> Array:
     fits = prod(given) == prod(wanted) if len(wanted) == 1 else given in (wanted, flat, no_channel)
     if inputs.ndim < 2 or not len(inputs) or not fits:
         raise InputError(
-            f"{path}: the array {name!r} has the shape {inputs.shape}; "
+            f"{path}: the array {quote(name)} has the shape {inputs.shape}; "
             f"{graph.name} takes (N, {', '.join(map(str, wanted))})"
         )
     return inputs.reshape(len(inputs), *wanted)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeAlias, Union
 from annotated_types import MinLen
 from pydantic import Field
 
-from ppsim.documents import locate, read, set_path, validate, version
+from ppsim.documents import format_of, locate, plain, read, set_path, settings_of, validate, version
 from ppsim.errors import InputError
 from ppsim.specification import Specification
 from ppsim.workload.graph import LayerGraph
@@ -21,6 +21,8 @@ from ppsim.workload.layers import LAYER_TYPES
 
 WORKLOADS = "workloads"
 FORMAT = "ppsim-workload/1"
+#: the format of networks that are cut into parts, which are read elsewhere
+PARTITIONED = "ppsim-partitioned/1"
 
 AnyLayer: TypeAlias = Annotated[Union[LAYER_TYPES], Field(discriminator="type")]  # type: ignore[valid-type] # noqa: UP007
 
@@ -48,7 +50,7 @@ def load_workload(
     field of the document by its path, as in {"layers.fc1.out_features": 1024}; layers go by their names.
     Raises InputError naming the file, the key and the accepted values.
     """
-    return _network(str(name), json.dumps(dict(set or {})))[0].for_run(batch, bits, sequence)
+    return _network(str(name), json.dumps(settings_of(set, str(name)), default=plain))[0].for_run(batch, bits, sequence)
 
 
 def described_workload(name: str) -> tuple[LayerGraph, str]:
@@ -63,6 +65,8 @@ def _network(name: str, settings: str = "{}") -> tuple[LayerGraph, str]:
 
 @lru_cache(maxsize=64)
 def _read(path: Path, version: tuple[str, int, int], settings: str) -> tuple[LayerGraph, str]:
+    if format_of(path) == PARTITIONED:
+        raise InputError(f"{path}: is partitioned already; give the network before it was cut")
     content = read(path, FORMAT)
     for place, value in json.loads(settings).items():
         set_path(content, place, value, str(path))

@@ -136,6 +136,14 @@ class LayerGraph:
             if isinstance(layer, Linear) or (isinstance(layer, Conv) and layer.groups == 1)
         )
 
+    @cached_property
+    def _divisible(self) -> frozenset[str]:
+        return frozenset(self.divisible)
+
+    def is_divisible(self, name: str) -> bool:
+        """Whether there is a layer `name` that can be cut into parts."""
+        return name in self._divisible
+
     def match(self, patterns: str | Iterable[str], argument: str = "layers") -> tuple[str, ...]:
         """Names of the divisible layers that match a glob, a comma-separated list of globs, or a sequence of them.
 

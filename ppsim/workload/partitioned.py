@@ -215,7 +215,7 @@ class PartitionedGraph:
     @staticmethod
     def check_divisible(graph: LayerGraph, name: str) -> None:
         """Raise InputError if a network has no layer `name` that can be cut into parts."""
-        if name not in graph.divisible:
+        if not graph.is_divisible(name):
             raise InputError(
                 f"{graph.name}: layer {quote(name)}: only linear layers and ungrouped convolutions can be partitioned; "
                 f"there are: {', '.join(graph.divisible) or 'none'}"

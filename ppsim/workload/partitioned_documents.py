@@ -20,7 +20,7 @@ from ppsim.documents import MAX_KEYS, names, parse_json, quote, read_json, valid
 from ppsim.errors import InputError
 from ppsim.specification import Specification
 from ppsim.storage import write_bytes
-from ppsim.workload.documents import WORKLOADS, AnyLayer, load_workload
+from ppsim.workload.documents import PARTITIONED, WORKLOADS, AnyLayer, load_workload
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.layer import NonNegative, Positive
 from ppsim.workload.layers import LAYER_TYPES
@@ -36,7 +36,7 @@ from ppsim.workload.partitioned import (
 from ppsim.workload.partitioned_writing import document_of, readable
 from ppsim.workload.sparsity import DENSE, LAWS, Sparsity
 
-FORMAT = "ppsim-partitioned/1"
+FORMAT = PARTITIONED
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PARTS = 4096
 #: kept blocks in a file, those that "all" stands for included
@@ -210,13 +210,10 @@ def load_partitioned(
     `sequence` is the number of positions of a network over sequences; None takes the network's own.
     Raises InputError naming the file, the key and the accepted values.
     """
-    path = Path(path)
-    try:
-        document = validate(PartitionedDocument, read_json(path, FORMAT, MAX_BYTES), str(path))
-        with _at(str(path)):
-            return _assembled(document, _network(document, path.parent).for_run(batch, bits, sequence))
-    except InputError as error:
-        raise InputError(" ".join(str(error).split())) from None
+    path = Path(str(path))
+    document = validate(PartitionedDocument, read_json(path, FORMAT, MAX_BYTES), str(path))
+    with _at(str(path)):
+        return _assembled(document, _network(document, path.parent).for_run(batch, bits, sequence))
 
 
 def partitioned_from_text(text: str, source: str) -> PartitionedGraph:
@@ -312,7 +309,7 @@ def _at(where: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(" ".join(f"{where}: {error}".split())) from None
+        raise InputError(f"{where}: {error}") from None
 
 
 def _units(

@@ -69,6 +69,7 @@ def test_ranks_of_what_is_cut(capsys: Capture, network: str) -> None:
         (("--layers", "fc7"), "give -p PARTS too"),
         (("--price", "conv*"), "matches no"),
         (("-p", "4", "--json", "nowhere/cost.json"), "nowhere"),
+        (("-n", "2000"), "tetris: 2,000 accelerators; prices, which take many simulations, are told of up to 1,024"),
     ],
 )
 def test_refusals(capsys: Capture, network: str, options: tuple[str, ...], words: str) -> None:

@@ -214,7 +214,7 @@ WRONG: tuple[tuple[str, str], ...] = (
     ("show tetriss", "show 'tetriss': no file and no known name; did you mean 'tetris'? workloads: alexnet"),
     ("show zzz", "show 'zzz': no file and no known name; workloads: alexnet"),
     ("show no/such/file.yaml", "no file and no known name"),
-    ("show .", "no file and no known name"),
+    ("show .", "is a folder; give the name of a file"),
     ("show mlp_mnist@16", "no file and no known name"),
     ("show tetris@x", "energy table 'tetris@x': 'x' is no node"),
     ("show tetris@1", "factors are known from 7 to 65 nm"),

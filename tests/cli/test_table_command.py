@@ -101,6 +101,7 @@ def test_formats_are_named_in_the_help(capsys: Capture, monkeypatch: pytest.Monk
         (("-o", "t.csv", "--layers", "conv*"), "layers='conv*' matches no linear layer or convolution; there are: fc1"),
         (("-o", "t.pkl", "--format", "netadapt", "-n", "1,2"), "netadapt: has one latency for each (in, out)"),
         (("-o", "t.pkl", "--format", "netadapt", "--groups", "2"), "netadapt: knows no cut layers"),
+        (("-o", "t.csv", "-n", "1,2000"), "tetris: 2,000 accelerators; prices, which take many simulations, are"),
         (("-o", "t.csv", "--json", "t.csv"), "t.csv: would be written over"),
     ],
 )

@@ -87,9 +87,9 @@ def cost(
     hardware = system_of(
         system, accelerators, fewest_accelerators(net), system_settings(dataflow, overlap, energy, settings)
     )
-    result = ppsim.simulate(net, hardware)
     with progress(f"pricing {graph}") as report:
         found = prices(net, hardware, price, blocks, report)
+    result = ppsim.simulate(net, hardware)
     write_json(
         json,
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,7 +60,7 @@ def report(
     from ppsim.analysis.report.page import html_of
     from ppsim.storage import check_file, write_bytes
 
-    is_sweep = source.is_dir()
+    is_sweep = os.path.isdir(source)
     if not is_sweep and (rule, worth, point) != (None, None, None):
         raise InputError(f"{source}: is no folder of a sweep; --rule, --worth and --point go with one")
     target = out or (source / NAME if is_sweep else source.with_suffix(".html"))

@@ -153,10 +153,12 @@ def run(
 
 def _check_trace(trace: str | None, json: str | None, read: Sequence[str]) -> None:
     """Complain about a timeline that cannot be written, or only over another file, before anything is simulated."""
+    from ppsim.documents import is_file
+
     if trace == "-":
         raise InputError("--trace -: a timeline goes to a file; give its name")
     check_json(trace)
-    check_distinct([name for name in read if Path(name).is_file()], (json, trace))
+    check_distinct([name for name in read if is_file(name)], (json, trace))
     if trace is not None and Path(trace).suffix.lower() != ".json":
         raise InputError(f"--trace {trace}: a timeline is JSON; give a name that ends in .json")
 

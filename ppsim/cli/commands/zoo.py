@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -136,7 +137,7 @@ Shown = tuple["RenderableType", dict[str, Any], Callable[[], Any] | None]
 def _found(name: str, accelerators: int | None) -> Shown:
     """What a name or a file stands for; a name that ships wins over a file."""
     import ppsim
-    from ppsim.documents import format_of, names
+    from ppsim.documents import MAX_QUOTE, format_of, is_file, names, quote
     from ppsim.hardware.documents import SYSTEM_FORMAT, TABLE_FORMAT
     from ppsim.hardware.memories import FORMAT as MEMORIES_FORMAT
     from ppsim.workload.documents import FORMAT as WORKLOAD_FORMAT
@@ -144,13 +145,13 @@ def _found(name: str, accelerators: int | None) -> Shown:
 
     memories = ppsim.load_memories()
     known = {what: names(folder) for what, folder in FOLDERS.items()} | {"memories": tuple(memories)}
-    is_file = not any(name in some for some in known.values()) and Path(name).is_file()
-    tag = format_of(Path(name)) if is_file else None
+    of_file = not any(name in some for some in known.values()) and is_file(name)
+    tag = format_of(Path(name)) if of_file else None
     if name in known["systems"] or tag == SYSTEM_FORMAT:
         return _system(name, accelerators)
     if accelerators is not None:
         raise InputError(f"show {name}: -n goes with systems: {', '.join(known['systems'])}, or the file of one")
-    if (not is_file and name.partition("@")[0] in known["tables"]) or tag == TABLE_FORMAT:
+    if (not of_file and name.partition("@")[0] in known["tables"]) or tag == TABLE_FORMAT:
         return _table(name)
     if name in memories:
         return _memory(name, memories[name])
@@ -160,13 +161,15 @@ def _found(name: str, accelerators: int | None) -> Shown:
         return _workload(name)
     if tag == PARTITIONED_FORMAT:
         return _partitioned(name)
-    if is_file:
+    if of_file:
         accepted = WORKLOAD_FORMAT, PARTITIONED_FORMAT, SYSTEM_FORMAT, TABLE_FORMAT, MEMORIES_FORMAT
         raise InputError(f"{name}: format: {tag or 'none is given'}; accepted: {', '.join(accepted)}")
-    close = get_close_matches(name, [one for some in known.values() for one in some], n=1)
+    if name and os.path.isdir(name):
+        raise InputError(f"show {name!r}: is a folder; give the name of a file, or one of what ppsim list shows")
+    close = get_close_matches(name[:MAX_QUOTE], [one for some in known.values() for one in some], n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     listed = "; ".join(f"{what}: {', '.join(some)}" for what, some in known.items())
-    raise InputError(f"show {name!r}: no file and no known name; {hint}{listed}")
+    raise InputError(f"show {quote(name)}: no file and no known name; {hint}{listed}")
 
 
 def _system(name: str, accelerators: int | None) -> Shown:

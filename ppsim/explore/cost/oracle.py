@@ -8,6 +8,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Literal
 
+from ppsim.errors import InputError
 from ppsim.explore.cost.costs import Cost
 from ppsim.explore.cost.pricing import cost_of
 from ppsim.explore.cost.variants import Cut, Keep, Network, variant
@@ -45,8 +46,19 @@ def _loaded(name: str, accelerators: int) -> System:
     return load_system(name, accelerators=None if load_system(name).groups else accelerators)
 
 
+#: accelerators of a system that is simulated again and again
+MOST_ACCELERATORS = 1024
 #: the numbers of a Cost that may be minimised
 Measure = Literal["cycles", "seconds", "energy_pj", "dram_bytes", "link_bytes", "macs"]
+
+
+def check_size(system: System) -> None:
+    """Raise InputError for a system of so many accelerators that what takes many simulations would take hours."""
+    if system.accelerators > MOST_ACCELERATORS:
+        raise InputError(
+            f"{system.name}: {system.accelerators:,} accelerators; prices, which take many simulations, are told of up "
+            f"to {MOST_ACCELERATORS:,}"
+        )
 
 
 class Oracle:
@@ -57,6 +69,7 @@ class Oracle:
     """
 
     def __init__(self, system: System, most: int = 4096) -> None:
+        check_size(system)
         self.system, self.most = system, most
         self.asked = self.simulated = 0
         self._known: OrderedDict[Hashable, Cost] = OrderedDict()

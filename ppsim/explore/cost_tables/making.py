@@ -10,6 +10,7 @@ from functools import partial
 import ppsim
 from ppsim.analysis.result import Result
 from ppsim.errors import InputError
+from ppsim.explore.cost.oracle import check_size
 from ppsim.explore.cost_tables.shapes import LayerShape, Steps, alone, can_be_cut, cut, shapes_of, steps_of
 from ppsim.explore.cost_tables.table import CostTable, Origin, Price, system_hash
 from ppsim.explore.executors import Progress, run_all
@@ -67,6 +68,8 @@ def cost_table(
     counts = _numbers("accelerators", (system.accelerators,) if accelerators is None else accelerators)
     parts = None if groups is None else _numbers("groups", groups)
     systems = {count: with_accelerators(system, count) for count in counts}
+    for one in systems.values():
+        check_size(one)
     points = _points(shapes, counts, parts, steps_of(system, step))
     found = _simulated(net, points, systems, jobs, progress)
     origin = Origin(

@@ -7,7 +7,6 @@ comment="#")` reads it. The schema's metadata of a Parquet file has the same obj
 from __future__ import annotations
 
 import json
-import stat
 from collections import Counter
 from collections.abc import Mapping
 from io import BytesIO, StringIO
@@ -15,7 +14,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppsim.documents import dump, parse_json, validate
+from ppsim.documents import content_of, dump, parse_json, validate
 from ppsim.errors import InputError
 from ppsim.explore.cost_tables.table import FORMAT, CostTable, Origin, Price, system_hash
 from ppsim.hardware.system import System
@@ -58,8 +57,8 @@ def load_cost_table(path: str | Path, expect: System | None = None) -> CostTable
     `expect` is the system its prices have to be of, whatever its number of accelerators. Raises InputError for a table
     of another system, a newer format, or a file that holds none.
     """
-    place = Path(path)
-    content = _content(place)
+    place = Path(str(path))
+    content = content_of(place, FORMAT, _MOST_BYTES)
     text, frame = _of_parquet(place, content) if content[:4] == b"PAR1" else _of_csv(place, content)
     origin = _origin(place, text)
     if expect is not None and origin.system_hash != system_hash(expect):
@@ -68,18 +67,6 @@ def load_cost_table(path: str | Path, expect: System | None = None) -> CostTable
             f"{system_hash(expect)[:12]}; make the table anew: ppsim table"
         )
     return CostTable(origin, _rows(place, origin, frame))
-
-
-def _content(place: Path) -> bytes:
-    try:
-        status = place.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"{place}: is no ordinary file; give a cost table")
-        if status.st_size > _MOST_BYTES:
-            raise InputError(f"{place}: {status.st_size} bytes; cost tables go up to {_MOST_BYTES}")
-        return place.read_bytes()
-    except OSError as error:
-        raise InputError(f"{place}: cannot be read: {error.strerror}") from None
 
 
 def _of_parquet(place: Path, content: bytes) -> tuple[bytes, pd.DataFrame]:

@@ -5,8 +5,7 @@ Packages that a format needs are imported when a file of it is read or written, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +44,7 @@ FORMATS: Mapping[str, ModelFormat] = {
 
 def is_model_file(path: str | Path) -> bool:
     """Whether a name is that of a file of trained numbers, which is in one of `FORMATS` or refused as pickled."""
-    return Path(path).suffix.lower() in FORMATS.keys() | PICKLED
+    return Path(str(path)).suffix.lower() in FORMATS.keys() | PICKLED
 
 
 def read_model_file(path: str | Path, lenient: bool = False) -> ModelFile:
@@ -54,8 +53,7 @@ def read_model_file(path: str | Path, lenient: bool = False) -> ModelFile:
     `lenient` leaves out nodes that ppsim has no layer for, where that keeps all shapes. Raises InputError naming the
     file and what is wrong with it.
     """
-    with _in_one_line():
-        return format_of_name(Path(path)).read(Path(path), lenient)
+    return format_of_name(Path(str(path))).read(Path(str(path)), lenient)
 
 
 def write_model_file(path: str | Path, model: Model, document: str | None = None) -> None:
@@ -63,17 +61,7 @@ def write_model_file(path: str | Path, model: Model, document: str | None = None
 
     The suffix of the file's name says the format. Raises InputError.
     """
-    with _in_one_line():
-        format_of_name(Path(path)).write(Path(path), model, document)
-
-
-@contextmanager
-def _in_one_line() -> Iterator[None]:
-    """Whatever the name of a file or of what is in it holds, an error is one line."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(" ".join(str(error).split())) from None
+    format_of_name(Path(path)).write(Path(path), model, document)
 
 
 def format_of_name(path: Path) -> ModelFormat:

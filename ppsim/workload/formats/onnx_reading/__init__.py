@@ -22,9 +22,6 @@ from ppsim.workload.model import named_tensors
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-#: characters of an error
-MAX_LINE = 2000
-
 
 def read(path: Path, lenient: bool) -> ModelFile:
     """The network and the trained numbers in an ONNX file, and the document of a partitioned network, if it has one.
@@ -35,7 +32,7 @@ def read(path: Path, lenient: bool) -> ModelFile:
     try:
         return _model_file(opened(path), path.stem, ExternalFiles(path.parent), lenient)
     except InputError as error:
-        raise _named(str(path), error) from None
+        raise InputError(f"{path}: {error}") from None
 
 
 def model_from(proto: ModelProto, name: str, source: str, lenient: bool) -> ModelFile:
@@ -43,14 +40,7 @@ def model_from(proto: ModelProto, name: str, source: str, lenient: bool) -> Mode
     try:
         return _model_file(proto, name, ExternalFiles(None), lenient)
     except InputError as error:
-        raise _named(source, error) from None
-
-
-def _named(source: str, error: InputError) -> InputError:
-    """The error with what it is about before it, as one line of a page at most, whatever a file holds."""
-    line = " ".join(f"{source}: {error}".split())
-    line = "".join(sign if sign.isprintable() else "?" for sign in line)
-    return InputError(line if len(line) <= MAX_LINE else f"{line[: MAX_LINE - 3]}...")
+        raise InputError(f"{source}: {error}") from None
 
 
 def _model_file(proto: ModelProto, name: str, files: ExternalFiles, lenient: bool) -> ModelFile:
