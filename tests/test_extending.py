@@ -50,7 +50,7 @@ def test_a_topology_from_outside(page):
     lengths = dict(nx.all_pairs_shortest_path_length(links.graph(8)))
     assert all(len(links.route(8, a, b)) == lengths[a][b] for a in range(8) for b in range(8))
     net = ppsim.load_workload("lenet300")
-    auto, reference = (ppsim.simulate(net, system, engine) for engine in ("auto", "reference"))
+    auto, reference = (ppsim.simulate(net, system, engine) for engine in ("shortcuts", "reference"))
     assert auto.cycles == reference.cycles
     on_mesh = ppsim.simulate(net, system.with_settings({"interconnect.topology": "mesh"}))
     assert auto.link_bytes == on_mesh.link_bytes
@@ -70,7 +70,7 @@ def test_a_dataflow_from_outside(page):
     turned = page["turned"]
     assert isinstance(turned, ppsim.System)
     net = ppsim.gemm(64, 300, 200)
-    auto, reference = (ppsim.simulate(net, turned, engine) for engine in ("auto", "reference"))
+    auto, reference = (ppsim.simulate(net, turned, engine) for engine in ("shortcuts", "reference"))
     assert auto.cycles == reference.cycles >= ppsim.compute_cycles(64, 300, 200, 14, 14, "os-turned")
     assert turned.weights_bandwidth_line() == 2 * 14
 
