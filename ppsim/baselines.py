@@ -19,7 +19,7 @@ from ppsim.analysis.result import Result, combined
 from ppsim.errors import InputError
 from ppsim.hardware.accelerator import Group
 from ppsim.hardware.system import System
-from ppsim.pipeline import simulate
+from ppsim.pipeline import check, simulate
 from ppsim.pruning.unstructured import unstructured
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.partitioned import PartitionedGraph
@@ -116,6 +116,7 @@ def compare(net: Network, system: System, engine: str = "auto", baselines: Seque
     The pruned layers alone are a run of their own, whose inputs lie in the DRAM of the accelerators that own them.
     Raises InputError for an unknown baseline.
     """
+    check(net, system)
     run = partial(in_turn, engine=engine)
     whole = explained([net], system, NETWORK, baselines, run)
     if not isinstance(net, PartitionedGraph) or not net.layers:

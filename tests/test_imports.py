@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "hardware": set(),
     "pruning": {"workload"},
     "mapping": {"workload", "hardware"},
-    "engine": {"mapping.program", "mapping.columns", "hardware"},
+    "engine": {"mapping.program", "mapping.columns", "mapping.remembering", "hardware"},
     # a Trace holds its Program, so who reads a Trace sees the Program's values
     "analysis": {"engine.trace", "mapping.program", "hardware", "workload"},
     # what simulate() takes are values of workload and hardware

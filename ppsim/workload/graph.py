@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
+from numbers import Integral
 from types import MappingProxyType
 
 from ppsim.errors import InputError
@@ -32,10 +33,11 @@ class LayerGraph:
 
     def __post_init__(self) -> None:
         """Infer all shapes now, so that a graph that exists is a graph that fits."""
-        if self.batch < 1:
-            raise InputError(f"{self.name}: batch must be at least 1, got {self.batch}")
-        if self.bits is not None and self.bits < 1:
-            raise InputError(f"{self.name}: bits must be at least 1, got {self.bits}")
+        for what, count in (("batch", self.batch), ("bits", 1 if self.bits is None else self.bits)):
+            if not isinstance(count, Integral):
+                raise InputError(f"{self.name}: {what} must be a whole number, got {count!r}")
+            if count < 1:
+                raise InputError(f"{self.name}: {what} must be at least 1, got {count}")
         if not self.layers:
             raise InputError(f"{self.name}: layers: a network needs at least one layer")
         _ = self.shapes

@@ -5,8 +5,8 @@ The image of a program does not depend on DRAM bandwidths; it is kept for the ne
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import Any, NamedTuple
+from collections.abc import Hashable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,47 +15,53 @@ from ppsim.engine.compiled.columns import Ints
 from ppsim.engine.compiled.memory import Memory, rows_of
 from ppsim.engine.compiled.sending import Sending, sending
 from ppsim.engine.compiled.working import Working, working
+from ppsim.mapping import remembering
 from ppsim.mapping.columns import Lists
 from ppsim.mapping.program import Program
+from ppsim.mapping.remembering import Same
 from ppsim.units import FS_PER_S
 
 #: runs that could take longer than this many fs (about 38 minutes) are left to Python's integers
 LONGEST_FS = 1 << 61
-#: images that are kept, and up to which size, in words
-_KEPT, _LARGEST_KEPT = 32, 1 << 18
+#: bytes of images that are remembered, and of beginnings
+_ROOM = 64 << 20
 
 
 class Image(NamedTuple):
-    """`memory` but for the rates of channels; `program` is the one it was made of."""
+    """`memory` but for the rates of channels."""
 
-    program: Program
     memory: Ints
     work: Working
     sent: Sending
 
 
-_images: OrderedDict[Any, Image] = OrderedDict()
+class Begin(NamedTuple):
+    """The part of a memory that comes first, whatever the work: places and exchanges."""
+
+    memory: Ints
+    sent: Sending
+
+
+_IMAGES: remembering.Memory[Image] = remembering.Memory(_ROOM, lambda image: 2 * image.memory.nbytes)
+_BEGINS: remembering.Memory[Begin] = remembering.Memory(_ROOM, lambda begin: begin.memory.nbytes)
 
 
 def image_of(program: Program) -> tuple[Image, Ints]:
     """A program's image, and a memory that is ready to run; raises OverflowError for what does not fit 64 bits."""
     system = program.system
-    key = (
-        tuple([id(stage.work) for stage in program.stages]),
-        tuple([id(stage.messages) for stage in program.stages]),
+    exchanges = (
+        tuple([Same(stage.messages) for stage in program.stages]),
         tuple([stage.reads for stage in program.stages]),
         (system.channel_of_each, system.launch_fs, system.interconnect),
         (system.dram.latency_ns, system.dram.quantum_bytes, system.dram.burst_bytes),
         tuple([(kind.clock_hz, kind.vector) for kind in system.kinds]),
         system.kind_of,
     )
-    image = _images.pop(key, None) or _imaged(program)
+    key = (tuple([Same(stage.work) for stage in program.stages]), exchanges)
+    image = _IMAGES.get(key, lambda: _imaged(program, exchanges))
     memory = image.memory
-    if len(memory) <= _LARGEST_KEPT:
+    if 2 * memory.nbytes < _ROOM:  # it is remembered
         memory = memory.copy()
-        _images[key] = image  # the objects that the key identifies stay with it
-        if len(_images) > _KEPT:
-            _images.popitem(last=False)
     rates = np.array([stage.rates for stage in program.stages], dtype=np.int64)
     _check_range(program, image, int(rates.min()))
     rows_of(memory, int(memory[c.RATES]), len(rates), rates.shape[1])[:] = rates
@@ -64,22 +70,18 @@ def image_of(program: Program) -> tuple[Image, Ints]:
     return image, memory
 
 
-def _imaged(program: Program) -> Image:
+def _imaged(program: Program, exchanges: Hashable) -> Image:
     stages, system = program.stages, program.system
     count = system.accelerators
-    memory = Memory()
-    places = np.zeros((len(stages) * count, c.PLACE_COLUMNS), dtype=np.int64)
-    places[:, c.HAS_WORK] = [bool(nests) for stage in stages for nests in stage.work]
-    places[:, [c.STARTED, c.FINISHED, c.DELIVERED]] = -1
-    places[:, c.READ_BACK] = [size for stage in stages for size in stage.reads]
+    begin = _BEGINS.get(exchanges, lambda: _begin(program))
+    sent = begin.sent
+    memory = Memory(begin.memory.copy() if begin.memory.nbytes < _ROOM else begin.memory)
     head = memory.head
-    head[c.PLACES] = memory.add(places)
-    work, sent = working(program, memory, int(head[c.PLACES])), sending(program, memory, places)
+    places = rows_of(memory.begin, int(head[c.PLACES]), len(stages) * count, c.PLACE_COLUMNS)
+    places[:, c.HAS_WORK] = [bool(nests) for stage in stages for nests in stage.work]
+    work = working(program, memory, int(head[c.PLACES]))
     work.units[:, c.READ] = work.units[:, c.READS_END] = sent.reads[:-1]
     work.units[:, c.WRITE] = work.units[:, c.WRITES_END] = sent.writes[:-1]
-    head[c.ACCELERATORS], head[c.STAGES], head[c.CHANNEL_COUNT] = count, len(stages), system.channels
-    head[c.LATENCY], head[c.QUANTUM] = system.dram.latency_fs, system.dram.quantum_bytes
-    head[c.IDEAL] = system.interconnect.ideal
     # room for everything that could be pending at once
     pending = c.STREAMS_EACH * count + 2 * len(places) + sent.messages
     head[c.HEAP] = memory.reserve(pending * c.EVENT_COLUMNS)
@@ -87,7 +89,22 @@ def _imaged(program: Program) -> Image:
     head[c.CHANNELS] = memory.add(np.zeros((system.channels, c.CHANNEL_COLUMNS), dtype=np.int64))
     head[c.RATES] = memory.add(np.zeros((len(stages), system.channels), dtype=np.int64))
     head[c.STAGE_TABLE] = memory.add(_stages(program, memory))
-    return Image(program, memory.whole(), work, sent)
+    return Image(memory.whole(), work, sent)
+
+
+def _begin(program: Program) -> Begin:
+    stages, system = program.stages, program.system
+    memory = Memory(np.zeros(c.HEAD, dtype=np.int64))
+    head = memory.head
+    head[c.ACCELERATORS], head[c.STAGES], head[c.CHANNEL_COUNT] = system.accelerators, len(stages), system.channels
+    head[c.LATENCY], head[c.QUANTUM] = system.dram.latency_fs, system.dram.quantum_bytes
+    head[c.IDEAL] = system.interconnect.ideal
+    places = np.zeros((len(stages) * system.accelerators, c.PLACE_COLUMNS), dtype=np.int64)
+    places[:, [c.STARTED, c.FINISHED, c.DELIVERED]] = -1
+    places[:, c.READ_BACK] = [size for stage in stages for size in stage.reads]
+    head[c.PLACES] = memory.add(places)
+    sent = sending(program, memory, places)
+    return Begin(memory.whole(), sent)
 
 
 def _stages(program: Program, memory: Memory) -> Ints:

@@ -19,10 +19,11 @@ _BLOCK = 4096
 class Memory:
     """Tables of 64-bit integers that get an address each, and may be changed until they become one array."""
 
-    def __init__(self) -> None:
-        self.head = np.zeros(c.HEAD, dtype=np.int64)
-        self._tables: list[tuple[int, Ints | Columns]] = [(0, self.head)]
-        self._end = c.HEAD
+    def __init__(self, begin: Ints) -> None:
+        """Begin with a head, and what is one array with it already."""
+        self.begin, self.head = begin, begin[: c.HEAD]
+        self._tables: list[tuple[int, Ints | Columns]] = [(0, begin)]
+        self._end = len(begin)
 
     def add(self, table: Ints) -> int:
         """The address of a table."""

@@ -19,6 +19,7 @@ from ppsim.hardware.system import System
 from ppsim.mapping.division import steps_of
 from ppsim.mapping.residency import Residency, residency
 from ppsim.mapping.steps import Step
+from ppsim.pipeline import check
 from ppsim.workload.graph import LayerGraph
 from ppsim.workload.partitioned import PartitionedGraph
 
@@ -66,7 +67,9 @@ def bounds(net: Network | Sequence[Network], system: System, axes: Mapping[str, 
     nothing of other reasons why a network might not run. Raises InputError for a path that is none, shapes that do not
     go together and values out of range.
     """
-    nets = [net] if isinstance(net, LayerGraph | PartitionedGraph) else list(net)
+    nets = [net] if isinstance(net, LayerGraph | PartitionedGraph | str) else list(net)
+    for each in nets:
+        check(each, system)
     given = {path: np.asarray(values) for path, values in (axes or {}).items()}
     try:
         arrays = dict(zip(given, np.broadcast_arrays(*given.values()), strict=True))
