@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -85,7 +86,7 @@ class Trace:
 
     program: Program
     end_fs: int
-    ends: tuple[dict[str, Ends], ...]
+    ends: Sequence[Mapping[str, Ends]]
     messages: tuple[tuple[int, ...], ...]
     started: tuple[tuple[int, ...], ...]
     finished: tuple[tuple[int, ...], ...]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import cache, cached_property
 from hashlib import sha256
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from ppsim.engine.compiled import columns as c
 from ppsim.engine.compiled.columns import Ints
@@ -80,7 +80,7 @@ def _trace(program: Program, image: Image, memory: Ints) -> Trace:
     return Trace(
         program=program,
         end_fs=int(places[:, c.DELIVERED].max()),
-        ends=_ends(image, memory),
+        ends=_AllEnds(image, memory),
         messages=_split(messages[:, c.ARRIVAL].tolist(), [len(stage.messages) for stage in stages]),
         started=started,
         finished=finished,
@@ -92,24 +92,41 @@ def _trace(program: Program, image: Image, memory: Ints) -> Trace:
     )
 
 
-def _ends(image: Image, memory: Ints) -> tuple[dict[str, Ends], ...]:
-    """Ends of all tasks, in the order of `SERVERS`; all that could be have been."""
-    begins, sent = image.work.begins, image.sent
-    by_server = (
-        (begins[:, 0], c.LOAD_COLUMNS, c.LOAD_END),
-        (begins[:, 1], c.LOAD_COLUMNS, c.LOAD_END),
-        (begins[:, 2], c.STORE_COLUMNS, c.STORE_END),
-        (sent.reads, c.ASKED_COLUMNS, c.ASKED_END),
-        (sent.writes, c.ASKED_COLUMNS, c.ASKED_END),
-        (begins[:, 3], 1, 0),
-    )
-    lists = []
-    for addresses, columns, column in by_server:
-        first = int(addresses[0])
-        ends = memory[first + column : int(addresses[-1]) : columns].tolist()
-        places = ((addresses - first) // columns).tolist()
-        lists.append([Ends(ends[a:b]) for a, b in pairwise(places)])
-    return tuple([dict(zip(SERVERS, of, strict=True)) for of in zip(*lists, strict=True)])
+class _AllEnds(Sequence[Mapping[str, Ends]]):
+    """Ends of all tasks, by accelerator; made when they are first asked for, which most runs never are."""
+
+    def __init__(self, image: Image, memory: Ints) -> None:
+        self._image, self._memory = image, memory
+
+    def __len__(self) -> int:
+        return len(self._image.work.units)
+
+    @overload
+    def __getitem__(self, index: int) -> Mapping[str, Ends]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Mapping[str, Ends]]: ...
+    def __getitem__(self, index: int | slice) -> Mapping[str, Ends] | Sequence[Mapping[str, Ends]]:
+        return self._made[index]
+
+    @cached_property
+    def _made(self) -> tuple[dict[str, Ends], ...]:
+        """In the order of `SERVERS`: all tasks that there could be have been done."""
+        begins, sent = self._image.work.begins, self._image.sent
+        by_server = (
+            (begins[:, 0], c.LOAD_COLUMNS, c.LOAD_END),
+            (begins[:, 1], c.LOAD_COLUMNS, c.LOAD_END),
+            (begins[:, 2], c.STORE_COLUMNS, c.STORE_END),
+            (sent.reads, c.ASKED_COLUMNS, c.ASKED_END),
+            (sent.writes, c.ASKED_COLUMNS, c.ASKED_END),
+            (begins[:, 3], 1, 0),
+        )
+        lists = []
+        for addresses, columns, column in by_server:
+            first = int(addresses[0])
+            ends = self._memory[first + column : int(addresses[-1]) : columns].tolist()
+            places = ((addresses - first) // columns).tolist()
+            lists.append([Ends(ends[a:b]) for a, b in pairwise(places)])
+        return tuple([dict(zip(SERVERS, of, strict=True)) for of in zip(*lists, strict=True)])
 
 
 def _split(values: Sequence[int], lengths: Sequence[int]) -> tuple[tuple[int, ...], ...]:
