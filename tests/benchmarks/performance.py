@@ -3,7 +3,7 @@
     python tests/benchmarks/performance.py [--only NAME,NAME] [--without-peers]
 
 Each row is measured in a process of its own; times are user seconds unless a row says otherwise. SCALE-Sim is installed
-from PyPI into an environment of its own, for the run. With everything it takes about a quarter of an hour.
+from PyPI into an environment of its own, for the run, of which it takes most: a quarter of an hour altogether.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def scalesim_python(folder: Path) -> Path:
     """Python of a new environment that has SCALE-Sim v3."""
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "scalesim>=3,<4", "numpy<2.4"], check=True)
+    subprocess.run([python, "-m", "pip", "install", "-qqq", "scalesim>=3,<4", "numpy<2.4"], check=True)
     return python
 
 

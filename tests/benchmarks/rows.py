@@ -353,7 +353,6 @@ def growth() -> Measured:
 #: by name, in the order of the table
 ROWS: dict[str, Callable[[], Measured]] = {
     "closed-form": closed_form,
-    "alexnet": alexnet,
     "tinyvgg16": tinyvgg16,
     "sweep": sweep,
     "screening": screened,
@@ -361,4 +360,5 @@ ROWS: dict[str, Callable[[], Measured]] = {
     "start": start,
     "scale": scale,
     "growth": growth,
+    "alexnet": alexnet,
 }
