@@ -153,7 +153,6 @@ def compiled(sources: str) -> Callable[[Ints, int], None]:
     is made from: Numba looks at this file alone, and at what its function closes over.
     """
 
-    @njit(cache=True)
     def simulate(m: Words, begin: int) -> None:
         _ = sources
         count = m[c.ACCELERATORS]
@@ -177,4 +176,7 @@ def compiled(sources: str) -> Callable[[Ints, int], None]:
             else:
                 fire_message(m, actor - sending, now)
 
-    return simulate
+    try:
+        return njit(cache=True)(simulate)
+    except RuntimeError:  # there is no folder to keep it in
+        return njit(simulate)
