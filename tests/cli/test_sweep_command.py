@@ -125,6 +125,8 @@ def test_screening_says_what_came_of_it(capsys: Capture) -> None:
     assert said in out
     assert f"latency {found['latency_over_bound']['median']:.3f}x (median)" in out
     assert "without --screen" not in out
+    assert "least energy" in out
+    assert "most speedup" not in out
     assert "began with screening" in refused(capsys, "sweep", "small.yaml", "-o", "out", "-j", "1", "--resume")
     again = succeed(capsys, "sweep", "small.yaml", "-o", "out", "-j", "1", "--screen", "--resume")
     assert said in again
