@@ -115,7 +115,7 @@ def _drawn(*charts: Chart | None) -> tuple[Chart, ...]:
 
 def _largest(run: Run) -> str:
     name, pj = max(run.energy.items(), key=lambda item: item[1], default=("", 0.0))
-    return f"{percent(pj / run.energy_pj)} {COMPONENTS[name]}" if pj else ""
+    return f"{percent(pj / run.energy_pj)} {COMPONENTS[name]}" if pj and run.energy_pj else ""
 
 
 def _seconds(seconds: float) -> str:

@@ -75,7 +75,8 @@ def _of_parquet(place: Path, content: bytes) -> tuple[bytes, pd.DataFrame]:
 
     try:
         found = pq.read_table(BytesIO(content))
-        frame: pd.DataFrame = found.to_pandas()
+        # what another writer says of pandas' types is not needed, and may be anything
+        frame: pd.DataFrame = found.to_pandas(ignore_metadata=True)
     except (pa.ArrowException, OSError, ValueError, TypeError) as error:
         raise InputError(f"{place}: is no valid Parquet file: {' '.join(str(error).split())[:200]}") from None
     return (found.schema.metadata or {}).get(_KEY, b""), frame

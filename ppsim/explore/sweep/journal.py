@@ -91,6 +91,8 @@ class Journal:
 def _row(line: bytes) -> Row | None:
     try:
         row = json.loads(line, parse_constant=_refuse)
+        if b"\\u" in line:  # which may be half a sign, that no table takes
+            json.dumps(row, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) and type(row.get(POINT)) is int else None

@@ -79,7 +79,11 @@ def load_manifest(place: Path) -> Manifest:
     if not is_file(path):
         raise InputError(f"{place}: holds no sweep ({MANIFEST} is missing); make one with: ppsim sweep SPEC -o {place}")
     found = read_json(path, FORMAT, _MOST_BYTES)
-    if hash_of_spec(found.get("spec", {})) != found.get("spec_sha256"):
+    try:
+        written = hash_of_spec(found.get("spec", {})) == found.get("spec_sha256")
+    except ValueError:  # a number that JSON does not know
+        written = False
+    if not written:
         raise InputError(f"{path}: its specification is not the one it was written with; make the sweep anew")
     try:
         inputs = tuple(sorted((str(name), str(hashed)) for name, hashed in found["inputs_sha256"].items()))
