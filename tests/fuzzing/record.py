@@ -112,7 +112,7 @@ def _print(rows: list[Row], start: int, seconds: float) -> None:
     from importlib.metadata import version
 
     packages = ("hypothesis", "numpy", "onnx", "protobuf", "pyarrow", "pydantic", "PyYAML", "safetensors")
-    print(f"{date.today()}, seed {start}, {seconds / 60:.0f} minutes in {PROCESSES} processes, {platform.platform()}")
+    print(f"{date.today()}, seed {start}, {seconds / 60:.0f} minutes in {PROCESSES} processes, {platform.system()}")
     print(f"Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in packages))
     print(f"limits: 1 s to read, {MOST_BYTES // 2**20} MiB more than before\n")
     print(f"{'reader':22}{'inputs':>8}{'accepted':>10}{'refused':>9}{'read':>9}{'use':>9}{'peak':>9}{'faults':>8}")
