@@ -52,12 +52,13 @@ def image_of(program: Program) -> tuple[Image, Ints]:
     exchanges = (
         tuple([Same(stage.messages) for stage in program.stages]),
         tuple([stage.reads for stage in program.stages]),
+        Same(program.links),
         (system.channel_of_each, system.launch_fs, system.interconnect),
         (system.dram.latency_ns, system.dram.quantum_bytes, system.dram.burst_bytes),
         tuple([(kind.clock_hz, kind.vector) for kind in system.kinds]),
         system.kind_of,
     )
-    key = (tuple([Same(stage.work) for stage in program.stages]), exchanges)
+    key = (tuple([(Same(stage.work), stage.waits_for) for stage in program.stages]), exchanges)
     image = _IMAGES.get(key, lambda: _imaged(program, exchanges))
     memory = image.memory
     if 2 * memory.nbytes < _ROOM:  # it is remembered
