@@ -33,6 +33,8 @@ MAX_NODES = 2**23
 MAX_KEYS, MAX_FIELDS = 2**14, 32
 #: characters of a value that an error repeats
 MAX_QUOTE = 80
+#: characters of a file's name that an error repeats in full
+MAX_NAME = 1000
 #: characters of what a parser says
 MAX_SAID = 500
 #: libyaml holds each against all before it
@@ -81,7 +83,8 @@ def locate(name_or_path: str | Path, folder: str, what: str) -> Path:
     close = get_close_matches(name[:MAX_QUOTE], known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     problem = "is a folder, and a file is needed" if name and os.path.isdir(name) else "is no file and no known name"
-    raise InputError(f"{what} {quote(name)} {problem}; {hint}known: {', '.join(known)}")
+    said = repr(name) if len(name) <= MAX_NAME else quote(name)
+    raise InputError(f"{what} {said} {problem}; {hint}known: {', '.join(known)}")
 
 
 def format_of(path: Path) -> str | None:
