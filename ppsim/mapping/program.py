@@ -220,6 +220,11 @@ class Work(tuple[tuple[Nest, ...], ...]):
         return found
 
     @cached_property
+    def tiles(self) -> int:
+        """Tiles of all accelerators."""
+        return sum([nest.length * count for nest, count in self.nests.items()])
+
+    @cached_property
     def activity(self) -> Activity:
         """Activity of all accelerators."""
         return Activity.total([(nest.activity, count) for nest, count in self.nests.items()])

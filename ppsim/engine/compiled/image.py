@@ -66,7 +66,7 @@ def image_of(program: Program) -> tuple[Image, Ints]:
     rates = np.array([stage.rates for stage in program.stages], dtype=np.int64)
     _check_range(program, image, int(rates.min()))
     rows_of(memory, int(memory[c.RATES]), len(rates), rates.shape[1])[:] = rates
-    items = rows_of(memory, int(memory[c.ITEMS]), len(image.work.items), c.ITEM_COLUMNS)
+    items = rows_of(memory, int(memory[c.ITEMS]), len(image.work.item_channels), c.ITEM_COLUMNS)
     items[:, c.RATE] = rates[items[:, c.ITEM_STAGE], image.work.item_channels]
     return image, memory
 

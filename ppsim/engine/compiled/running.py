@@ -1,4 +1,4 @@
-"""`run_compiled`: a Program through the compiled loop, into a Trace."""
+"""`compiled`: a Program through the compiled loop, into a Trace."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def loaded() -> bool:
 
 def tiles_of(program: Program) -> int:
     """Tiles of a run, all accelerators together."""
-    return sum(nest.length * occurs for stage in program.stages for nest, occurs in stage.nests.items())
+    return sum([stage.work.tiles for stage in program.stages])
 
 
 def compiled(program: Program) -> Trace:

@@ -17,7 +17,7 @@ from ppsim.units import duration_fs
 
 
 class Working(NamedTuple):
-    """`units`, `streams` and `items` as in `columns`, without rates, and the channel that each item is behind.
+    """`units` and `streams` as in `columns`, and the channel that each item is behind, whose rates it has not yet.
 
     `begins`: by accelerator, where its loads of weights and of inputs, its stores and its tiles begin, and in the last
     row, where those of all end.
@@ -27,7 +27,6 @@ class Working(NamedTuple):
 
     units: Ints
     streams: Ints
-    items: Ints
     item_channels: Ints
     begins: Ints
     tasks: int
@@ -148,5 +147,5 @@ def working(program: Program, memory: Memory, places: int) -> Working:
             streams[:, stream, column] = begins[:-1, stream]
     floats = np.array([(found.busy_fs, found.moved_bytes) for found in made.tiles]).reshape(-1, 2)[numbers.values]
     return Working(
-        units, streams, items, units[owners, c.CHANNEL], begins, loads + reads + stores, *floats.sum(axis=0).tolist()
+        units, streams, units[owners, c.CHANNEL], begins, loads + reads + stores, *floats.sum(axis=0).tolist()
     )
